@@ -1,0 +1,51 @@
+# millrace_module(NAME [PUBLIC lib...] [PRIVATE lib...] [TEST lib...] [PCH header...])
+#
+# One folder is one module is one static library `millrace_NAME`. Sources are found by their suffix, in the folder and in
+# its (private) sub-folders:
+#   x.cc        the library                  x_test.cc   the test program `NAME_test`
+#   x_bench.cc  the benchmark `NAME_bench`   x_fuzz.cc   a fuzz target of its own, `NAME_x_fuzz` (with MILLRACE_FUZZ)
+# PUBLIC and PRIVATE are what the library links to; TEST what only its tests link to.
+function(millrace_module name)
+  cmake_parse_arguments(M "" "" "PUBLIC;PRIVATE;TEST;PCH" ${ARGN})
+  set(here ${CMAKE_CURRENT_SOURCE_DIR})
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS RELATIVE ${here} ${here}/*.cc)
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+  foreach(kind test bench fuzz)
+    set(${kind}s ${all})
+    list(FILTER ${kind}s INCLUDE REGEX "_${kind}\\.cc$")
+  endforeach()
+
+  if(sources)
+    add_library(millrace_${name} STATIC ${sources})
+    target_include_directories(millrace_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(millrace_${name} PUBLIC ${M_PUBLIC} PRIVATE ${M_PRIVATE})
+    target_precompile_headers(millrace_${name} PRIVATE <algorithm> <chrono> <functional> <map> <memory> <optional>
+                              <span> <string> <string_view> <unordered_map> <vector> ${M_PCH})
+  else()
+    add_library(millrace_${name} INTERFACE)
+    target_include_directories(millrace_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(millrace_${name} INTERFACE ${M_PUBLIC} ${M_PRIVATE})
+  endif()
+
+  if(tests AND NOT MILLRACE_FUZZ)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE millrace_${name} ${M_PRIVATE} ${M_TEST} GTest::gtest_main GTest::gmock)
+    target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h> <functional> <map> <memory> <string>
+                              <vector>)
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  endif()
+  if(benchs AND NOT MILLRACE_FUZZ)
+    add_executable(${name}_bench EXCLUDE_FROM_ALL ${benchs})
+    target_link_libraries(${name}_bench PRIVATE millrace_${name} ${M_PRIVATE} benchmark::benchmark_main)
+  endif()
+  if(MILLRACE_FUZZ)
+    foreach(source ${fuzzs})
+      get_filename_component(target ${source} NAME_WE)
+      add_executable(${name}_${target} ${source})
+      target_link_libraries(${name}_${target} PRIVATE millrace_${name} ${M_PRIVATE})
+      target_link_options(${name}_${target} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+  endif()
+endfunction()
