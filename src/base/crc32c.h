@@ -1,6 +1,6 @@
 #pragma once
-// CRC-32C (Castagnoli), RFC 3720 section 12.1: the checksum of every record on disk. Uses the SSE4.2 instruction on three
-// interleaved streams.
+// CRC-32C (Castagnoli), RFC 3720 section 12.1: the checksum of every record on disk. Uses the SSE4.2 instruction on
+// three interleaved streams.
 
 #include <cstdint>
 #include <string_view>

@@ -17,7 +17,8 @@ class Json {
  public:
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
 
-  // Refuses what RFC 8259 refuses, repeated keys, nesting deeper than 64 and numbers that no double holds. The error says where.
+  // Refuses what RFC 8259 refuses, repeated keys, nesting deeper than 64 and numbers that no double holds. The error
+  // says where.
   static Result<Json> parse(std::string_view text);
 
   Kind kind() const { return kind_; }

@@ -1,7 +1,7 @@
 #pragma once
-// The program's metrics, in Prometheus' text format (version 0.0.4, https://prometheus.io/docs/instrumenting/exposition_formats/).
-// Every metric is declared once, in the table of metrics.cc, with its kind, unit and help; a name is
-// millrace_<module>_<what>_<unit>[_total].
+// The program's metrics, in Prometheus' text format (version 0.0.4,
+// https://prometheus.io/docs/instrumenting/exposition_formats/). Every metric is declared once, in the table of
+// metrics.cc, with its kind, unit and help; a name is millrace_<module>_<what>_<unit>[_total].
 
 #include <array>
 #include <atomic>

@@ -36,7 +36,7 @@ inline Error corrupt(std::string message) { return {Code::kCorrupt, std::move(me
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 0; }
@@ -75,11 +75,11 @@ class [[nodiscard]] Result<void> {
 };
 
 // Returns the error of `expression` from the enclosing function, if there is one.
-#define MR_TRY(expression)                                                \
-  do {                                                                    \
-    if (auto mr_result = (expression); !mr_result.ok()) {                 \
-      return std::move(mr_result).error();                                \
-    }                                                                     \
+#define MR_TRY(expression)                                \
+  do {                                                    \
+    if (auto mr_result = (expression); !mr_result.ok()) { \
+      return std::move(mr_result).error();                \
+    }                                                     \
   } while (false)
 
 #define MR_CONCAT_INNER(a, b) a##b
