@@ -17,9 +17,9 @@ enum class IdKind : std::uint8_t {
 
 enum class PropertyType : std::uint8_t { kNull = 0, kBool = 1, kInteger = 2, kDouble = 3, kString = 4, kNested = 5 };
 
-// An event whose text lies elsewhere (in a record or a parser's buffer) and must outlive this view. Absent strings are empty.
-// All text is valid UTF-8. `properties` and `context` are canonical JSON objects: "{}" or more, no blanks between tokens, no key twice in
-// one object, every number finite, every string with as few escapes as JSON allows.
+// An event whose text lies elsewhere (in a record or a parser's buffer) and must outlive this view. Absent strings are
+// empty. All text is valid UTF-8. `properties` and `context` are canonical JSON objects: "{}" or more, no blanks
+// between tokens, no key twice in one object, every number finite, every string with as few escapes as JSON allows.
 struct EventView {
   std::string_view project;
   std::string_view event;
@@ -28,9 +28,9 @@ struct EventView {
   std::string_view session_id;
   IdKind id_kind = IdKind::kNone;
   std::string_view id;
-  TimeNs time = 0;           // when it happened, by the sender; received time when the sender gave none
-  TimeNs sent = kNoTime;     // the sender's clock when it sent it
-  TimeNs received = 0;       // this server's clock
+  TimeNs time = 0;        // when it happened, by the sender; received time when the sender gave none
+  TimeNs sent = kNoTime;  // the sender's clock when it sent it
+  TimeNs received = 0;    // this server's clock
   std::string_view properties = "{}";
   std::string_view context = "{}";
   // Where the top-level members of `properties` lie in its text; see property_index.h.

@@ -19,7 +19,8 @@ namespace millrace {
 
 inline constexpr std::size_t kPropertyIndexEntryBytes = 6;
 
-inline void append_property_index(std::string& index, std::size_t key_bytes, std::size_t value_bytes, PropertyType type) {
+inline void append_property_index(std::string& index, std::size_t key_bytes, std::size_t value_bytes,
+                                  PropertyType type) {
   append_le(index, static_cast<std::uint16_t>(key_bytes));
   append_le(index, static_cast<std::uint32_t>(value_bytes) | static_cast<std::uint32_t>(type) << 29);
 }
@@ -44,7 +45,7 @@ class PropertyCursor {
     std::uint32_t packed = load_le<std::uint32_t>(index_.data() + 2);
     std::size_t value_bytes = packed & 0x1fffffffu;
     index_.remove_prefix(kPropertyIndexEntryBytes);
-    std::size_t key_at = at_ + 2;                  // past `{"` or `,"`
+    std::size_t key_at = at_ + 2;                   // past `{"` or `,"`
     std::size_t value_at = key_at + key_bytes + 2;  // past `":`
     if (value_at + value_bytes >= text_.size()) {   // at least the closing brace follows
       valid_ = false;

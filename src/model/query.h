@@ -1,6 +1,6 @@
 #pragma once
-// A metric query: measures of events, broken down by dimensions and time. Plain data; query/ reads it from JSON, URL and flags,
-// a store answers it.
+// A metric query: measures of events, broken down by dimensions and time. Plain data; query/ reads it from JSON, URL
+// and flags, a store answers it.
 
 #include <cstdint>
 #include <optional>
@@ -12,8 +12,9 @@
 
 namespace millrace {
 
-// What a measure, dimension or filter looks at: a base field (event, user_id, anonymous_id, session_id, visitor, message_id,
-// time, received), or a property by its path ("properties.cart.total" is {"cart","total"}), or the same of context.
+// What a measure, dimension or filter looks at: a base field (event, user_id, anonymous_id, session_id, visitor,
+// message_id, time, received), or a property by its path ("properties.cart.total" is {"cart","total"}), or the same of
+// context.
 struct FieldRef {
   enum class Kind { kBase, kProperty, kContext };
   Kind kind = Kind::kBase;
@@ -33,7 +34,21 @@ struct Measure {
 using Literal = std::variant<std::monostate /* null */, bool, std::int64_t, double, std::string>;
 
 struct Filter {
-  enum class Kind { kAnd, kOr, kNot, kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kContains, kPrefix, kExists };
+  enum class Kind {
+    kAnd,
+    kOr,
+    kNot,
+    kEqual,
+    kNotEqual,
+    kLess,
+    kLessEqual,
+    kGreater,
+    kGreaterEqual,
+    kIn,
+    kContains,
+    kPrefix,
+    kExists
+  };
   Kind kind = Kind::kAnd;
   std::vector<Filter> parts;      // of and, or, not
   FieldRef field;                 // of the others

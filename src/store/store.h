@@ -1,6 +1,7 @@
 #pragma once
-// Where rows can be asked about: a derived copy of the stream, never trusted for durability. Kinds: clickhouse/ (embedded engine or a
-// server by URL) and memory/ (tests). Writer calls come from one thread a partition; reader calls from any.
+// Where rows can be asked about: a derived copy of the stream, never trusted for durability. Kinds: clickhouse/
+// (embedded engine or a server by URL) and memory/ (tests). Writer calls come from one thread a partition; reader calls
+// from any.
 
 #include <cstdint>
 #include <memory>
@@ -31,12 +32,13 @@ struct StoredRange {
 class StoreWriter {
  public:
   virtual ~StoreWriter() = default;
-  // Inserts rows [begin, end) of the batch. Ok: they are visible to readers (not yet durable). kInvalid: the store refuses these rows for
-  // their data, nothing of them was stored. kFull: too many parts, slow down; nothing was stored. kUnavailable: nothing was
-  // stored and nothing is under way. kUnknown: it may have been stored, in part, or may still be under way: settle() before asking.
+  // Inserts rows [begin, end) of the batch. Ok: they are visible to readers (not yet durable). kInvalid: the store
+  // refuses these rows for their data, nothing of them was stored. kFull: too many parts, slow down; nothing was
+  // stored. kUnavailable: nothing was stored and nothing is under way. kUnknown: it may have been stored, in part, or
+  // may still be under way: settle() before asking.
   virtual Result<void> insert(const EventBatch& batch, std::size_t begin, std::size_t end) = 0;
-  // Returns ok once no earlier insert of this partition can still take effect (embedded: the engine is killed, reaped and started anew; server:
-  // the insert is killed by its query id and waited for). kUnavailable: try again later.
+  // Returns ok once no earlier insert of this partition can still take effect (embedded: the engine is killed, reaped
+  // and started anew; server: the insert is killed by its query id and waited for). kUnavailable: try again later.
   virtual Result<void> settle(PartitionId partition) = 0;
   // The sequences of visible rows in `range`, ascending. Only after settle() or an ok insert.
   virtual Result<std::vector<SequenceNumber>> present(PartitionId partition, SequenceRange range) = 0;
@@ -46,18 +48,18 @@ class StoreWriter {
   virtual Result<void> flush() = 0;
   // The newest takeover of the partition; epoch 0 when it never had an owner.
   virtual Result<Takeover> owner(PartitionId partition) = 0;
-  // Records it durably; from then on rows that it disowns are invisible to every query; then sweeps them. kInvalid when a takeover with the same or a
-  // higher epoch is recorded already: this owner is an old one and must stop.
+  // Records it durably; from then on rows that it disowns are invisible to every query; then sweeps them. kInvalid when
+  // a takeover with the same or a higher epoch is recorded already: this owner is an old one and must stop.
   virtual Result<void> take_over(const Takeover& takeover) = 0;
 };
 
 // Aggregates of one field of the schema page.
 struct FieldSummary {
-  std::string name;                    // "properties.added"
-  std::string type;                    // "integer", "number", "string", "boolean", "nested", or "mixed"
-  std::uint64_t events = 0;            // that have it
-  std::uint64_t cardinality = 0;       // approximately
-  std::vector<std::string> examples;   // JSON texts, most frequent first
+  std::string name;                   // "properties.added"
+  std::string type;                   // "integer", "number", "string", "boolean", "nested", or "mixed"
+  std::uint64_t events = 0;           // that have it
+  std::uint64_t cardinality = 0;      // approximately
+  std::vector<std::string> examples;  // JSON texts, most frequent first
   bool declared = false;
 };
 struct EventSummary {
@@ -72,8 +74,9 @@ struct SchemaAnswer {
   std::uint64_t sampled_events = 0;  // the fields were read from so many of the latest events
 };
 
-// The read side. Errors: kInvalid (the question is wrong: the message says what), kFull (too many at once), kUnavailable (the store
-// is down). A budget that runs out is not an error where a part can be given: see QueryAnswer::cut; where it can't, kFull with a message that names the limit.
+// The read side. Errors: kInvalid (the question is wrong: the message says what), kFull (too many at once),
+// kUnavailable (the store is down). A budget that runs out is not an error where a part can be given: see
+// QueryAnswer::cut; where it can't, kFull with a message that names the limit.
 class StoreReader {
  public:
   virtual ~StoreReader() = default;
@@ -81,7 +84,8 @@ class StoreReader {
   // One JSON object a row, as GET /v1/events shows them.
   virtual Result<std::vector<std::string>> events(const EventsQuery& query, const QueryBudget& budget) = 0;
   virtual Result<SchemaAnswer> schema(const std::string& project, const QueryBudget& budget) = 0;
-  // The begin of the day, week or month that holds `at` in the time zone, moved by `steps` of it; kInvalid for an unknown zone. For relative ranges.
+  // The begin of the day, week or month that holds `at` in the time zone, moved by `steps` of it; kInvalid for an
+  // unknown zone. For relative ranges.
   virtual Result<TimeNs> calendar(Every unit, TimeNs at, int steps, const std::string& time_zone) = 0;
   virtual Result<void> ping() = 0;
 };

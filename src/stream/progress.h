@@ -1,5 +1,6 @@
 #pragma once
-// How far the processor has brought each partition into the store. Written by process/, read by query/ (read-your-writes, as_of) and app/.
+// How far the processor has brought each partition into the store. Written by process/, read by query/
+// (read-your-writes, as_of) and app/.
 
 #include <string>
 #include <string_view>
@@ -12,7 +13,7 @@ namespace millrace {
 
 struct PartitionProgress {
   PartitionId partition;
-  SequenceNumber stored_until;      // every event before it is visible in the store, or was a repeat, failed later or lost
+  SequenceNumber stored_until;  // every event before it is visible in the store, or was a repeat, failed later or lost
   SequenceNumber checkpoint_until;  // the same, durably
   SequenceNumber durable_end;       // of the stream
   TimeNs lag = 0;                   // age of the oldest durable event that isn't stored; 0 when all are
@@ -30,8 +31,8 @@ class Progress {
   virtual bool wait_stored(PartitionId partition, SequenceNumber until, std::int64_t timeout_ms) = 0;
 };
 
-// The ends of an acknowledged batch in each partition that it touched, as clients carry it: "1/0:1024,3:88" is generation 1, partition 0 up to (not
-// with) 1024, partition 3 up to 88.
+// The ends of an acknowledged batch in each partition that it touched, as clients carry it: "1/0:1024,3:88" is
+// generation 1, partition 0 up to (not with) 1024, partition 3 up to 88.
 struct Position {
   Generation generation;
   struct End {

@@ -1,5 +1,6 @@
 #pragma once
-// The ordered, durable record of everything that was accepted, in partitions. Kinds: log/ (segment files, the default) and memory/ (tests).
+// The ordered, durable record of everything that was accepted, in partitions. Kinds: log/ (segment files, the default)
+// and memory/ (tests).
 
 #include <cstdint>
 #include <memory>
@@ -17,8 +18,8 @@ struct SequenceRange {
   SequenceNumber end;
 };
 
-// Told once for each append, from a thread of the stream's: durable, or not. After an error nobody may acknowledge: kFull and
-// kUnavailable mean that nothing of it will be read.
+// Told once for each append, from a thread of the stream's: durable, or not. After an error nobody may acknowledge:
+// kFull and kUnavailable mean that nothing of it will be read.
 class AppendListener {
  public:
   virtual ~AppendListener() = default;
@@ -29,8 +30,8 @@ struct Append {
   PartitionId partition;
   std::uint32_t events = 0;  // at least 1
   TimeNs received = 0;
-  std::string_view payload;             // a record; must stay as it is until the listener is told
-  AppendListener* listener = nullptr;   // must live until it is told
+  std::string_view payload;            // a record; must stay as it is until the listener is told
+  AppendListener* listener = nullptr;  // must live until it is told
 };
 
 // What a reader finds at a place: a record, or a hole of bytes that were durable once and are damaged now.
@@ -64,8 +65,9 @@ class Stream {
   virtual ~Stream() = default;
   virtual Generation generation() const = 0;
   virtual std::uint16_t partitions() const = 0;
-  // Takes the batch to be written; never blocks. An error at once (the listener isn't told then): kFull when the bound of waiting bytes is reached
-  // or the disk is nearly full, kUnavailable after a write or sync failed (nothing is taken until a restart).
+  // Takes the batch to be written; never blocks. An error at once (the listener isn't told then): kFull when the bound
+  // of waiting bytes is reached or the disk is nearly full, kUnavailable after a write or sync failed (nothing is taken
+  // until a restart).
   virtual Result<void> append(const Append& batch) = 0;
   virtual Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) = 0;
   virtual PartitionState state(PartitionId partition) = 0;
