@@ -25,6 +25,11 @@ using Generation = Strong<struct GenerationTag, std::uint32_t>;
 using PartitionId = Strong<struct PartitionIdTag, std::uint16_t>;
 // The place of one event in its partition: 0 for the first event of a generation, then without gaps.
 using SequenceNumber = Strong<struct SequenceNumberTag, std::uint64_t>;
+// Events of one partition, half open.
+struct SequenceRange {
+  SequenceNumber begin;
+  SequenceNumber end;
+};
 // Counts the owners of a partition, one after the other. The first is 1.
 using Epoch = Strong<struct EpochTag, std::uint32_t>;
 

@@ -12,7 +12,6 @@
 #include "base/strong.h"
 #include "model/batch.h"
 #include "model/query.h"
-#include "stream/stream.h"
 
 namespace millrace {
 

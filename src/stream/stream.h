@@ -13,11 +13,6 @@
 
 namespace millrace {
 
-struct SequenceRange {
-  SequenceNumber begin;  // half open
-  SequenceNumber end;
-};
-
 // Told once for each append, from a thread of the stream's: durable, or not. After an error nobody may acknowledge:
 // kFull and kUnavailable mean that nothing of it will be read.
 class AppendListener {
