@@ -86,6 +86,19 @@ class StoreReader {
   // The begin of the day, week or month that holds `at` in the time zone, moved by `steps` of it; kInvalid for an
   // unknown zone. For relative ranges.
   virtual Result<TimeNs> calendar(Every unit, TimeNs at, int steps, const std::string& time_zone) = 0;
+  // The instant at which clocks in the time zone show `local`, given in nanoseconds since 1970 as if it were UTC. Shown
+  // twice (clocks set back): the earlier one. Never shown (set forward): a moment within an hour of the change.
+  // kInvalid for an unknown zone. UTC is never asked for.
+  virtual Result<TimeNs> instant(TimeNs local, const std::string& time_zone) {
+    (void)local;
+    return invalid("this store doesn't know the time zone " + time_zone);
+  }
+  // The begins of all buckets of `every` that overlap [from, to), ascending: what query() shows as `time` when there are
+  // events in all of them. At most some 10,000. UTC is never asked for.
+  virtual Result<std::vector<TimeNs>> buckets(Every every, TimeNs from, TimeNs to, const std::string& time_zone) {
+    (void)every, (void)from, (void)to;
+    return invalid("this store doesn't know the time zone " + time_zone);
+  }
   virtual Result<void> ping() = 0;
 };
 
