@@ -30,8 +30,8 @@ void begin_record(std::string& record, std::string_view project);
 void append_event(std::string& record, const EventView& event);
 
 // for (RecordCursor at(payload, received); at.next();) use(at.event());
-// The views point into `payload`. After the loop, status() tells whether all of it was read: kCorrupt when the bytes are not a record,
-// kInvalid when the version is newer than this program's.
+// The views point into `payload`. After the loop, status() tells whether all of it was read: kCorrupt when the bytes
+// are not a record, kInvalid when the version is newer than this program's.
 class RecordCursor {
  public:
   RecordCursor(std::string_view payload, TimeNs received);
@@ -40,6 +40,8 @@ class RecordCursor {
   Result<void> status() const;
 
  private:
+  bool fail(Error error);
+
   std::string_view rest_;
   EventView event_;
   Error error_;

@@ -1,0 +1,10 @@
+#include "model/routing.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace millrace {
+
+std::uint64_t routing_hash(std::string_view routing_key) { return XXH3_64bits(routing_key.data(), routing_key.size()); }
+
+}  // namespace millrace
