@@ -1,7 +1,7 @@
 #pragma once
 // The operating system's files, behind a seam: posix/ is the real one, fault/ wraps another and fails the N-th call.
-// Errors: kNotFound (no such file), kFull (ENOSPC, EDQUOT: free space, then try again), kUnavailable (everything else, EIO among it), each
-// with path, call and errno in its message. EINTR and short writes are dealt with inside.
+// Errors: kNotFound (no such file), kFull (ENOSPC, EDQUOT: free space, then try again), kUnavailable (everything else,
+// EIO among it), each with path, call and errno in its message. EINTR and short writes are dealt with inside.
 
 #include <cstdint>
 #include <memory>
@@ -50,9 +50,9 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;  // names, sorted, without . and ..
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual Result<void> remove(const std::string& path) = 0;         // kNotFound when it is not there
-  virtual Result<void> make_folders(const std::string& path) = 0;   // with parents; mode 0700
-  virtual Result<void> sync_folder(const std::string& path) = 0;    // makes renames, creations and removals in it durable
+  virtual Result<void> remove(const std::string& path) = 0;        // kNotFound when it is not there
+  virtual Result<void> make_folders(const std::string& path) = 0;  // with parents; mode 0700
+  virtual Result<void> sync_folder(const std::string& path) = 0;  // makes renames, creations and removals in it durable
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;  // kUnavailable when another holds it
   virtual Result<DiskSpace> space(const std::string& path) = 0;
 };
@@ -62,8 +62,8 @@ FileSystem& posix_file_system();
 
 // The whole file. kInvalid when it is larger than `bytes_max`.
 Result<std::string> read_file(FileSystem& files, const std::string& path, std::uint64_t bytes_max);
-// Replaces `path` so that a crash or power cut at any moment leaves the old or the new content: write to path.tmp, sync,
-// rename, sync the folder. After an error the old content is there.
+// Replaces `path` so that a crash or power cut at any moment leaves the old or the new content: write to path.tmp,
+// sync, rename, sync the folder. After an error the old content is there.
 Result<void> replace_file(FileSystem& files, const std::string& path, std::string_view content);
 
 }  // namespace millrace
