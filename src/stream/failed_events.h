@@ -1,6 +1,7 @@
 #pragma once
-// Events that could not be taken (refused at the door) or stored (refused by the store), kept with the reason and their bytes, within a bound: the
-// oldest go first. Two files in turn in <data>/failed; entries are framed and checked like the log's.
+// Events that could not be taken (refused at the door) or stored (refused by the store), kept with the reason and their
+// bytes, within a bound: the oldest go first. Two files in turn in <data>/failed; entries are framed and checked like
+// the log's.
 
 #include <cstdint>
 #include <memory>
@@ -17,9 +18,9 @@ namespace millrace {
 struct FailedEvent {
   TimeNs at = 0;
   std::string project;
-  std::string stage;    // "ingest" or "store"
+  std::string stage;  // "ingest" or "store"
   std::string reason;
-  std::string raw;      // the first 16 KiB of its bytes
+  std::string raw;  // the first 16 KiB of its bytes
   bool truncated = false;
   // Its place, for stage "store"; the same place is kept once, however often it is added.
   Generation generation;
@@ -30,10 +31,11 @@ struct FailedEvent {
 // Safe from any thread.
 class FailedEvents {
  public:
-  static Result<std::unique_ptr<FailedEvents>> open(FileSystem& files, const std::string& folder, std::uint64_t bytes_max);
+  static Result<std::unique_ptr<FailedEvents>> open(FileSystem& files, const std::string& folder,
+                                                    std::uint64_t bytes_max);
   virtual ~FailedEvents() = default;
-  // Buffered; at most a second's worth may be lost in a crash unless sync() follows. An entry of stage "store" is followed by sync() before a
-  // checkpoint passes it.
+  // Buffered; at most a second's worth may be lost in a crash unless sync() follows. An entry of stage "store" is
+  // followed by sync() before a checkpoint passes it.
   virtual void add(const FailedEvent& event) = 0;
   virtual Result<void> sync() = 0;
   virtual std::vector<FailedEvent> latest(const std::string& project, std::size_t limit) = 0;  // newest first

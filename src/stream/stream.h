@@ -13,8 +13,9 @@
 
 namespace millrace {
 
-// Told once for each append, from a thread of the stream's: durable, or not. After an error nobody may acknowledge:
-// kFull and kUnavailable mean that nothing of it will be read.
+// Told once for each append, from a thread of the stream's: durable, or not. After an error nobody may acknowledge.
+// kFull means that nothing of it was written. kUnavailable means that a write or sync failed: it isn't read by this
+// process, but after a restart it may turn out to have reached the disk.
 class AppendListener {
  public:
   virtual ~AppendListener() = default;
@@ -66,6 +67,9 @@ class Stream {
   virtual Result<void> append(const Append& batch) = 0;
   virtual Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) = 0;
   virtual PartitionState state(PartitionId partition) = 0;
+  // A place from which on no durable record received at or after `at` is missed; as near to it as the kind can tell
+  // without reading much. The durable end when there is none.
+  virtual SequenceNumber first_at(PartitionId partition, TimeNs at) { return (void)at, state(partition).begin; }
   // Returns when the durable end is past `beyond`, `timeout_ms` have passed, or stop() was called.
   virtual void wait_for(PartitionId partition, SequenceNumber beyond, std::int64_t timeout_ms) = 0;
   // The processor no longer needs what lies before `until`: retention may pass it, never go beyond.
