@@ -22,8 +22,8 @@ Result<std::uint8_t> parse_scopes(std::string_view text);  // "write,read"
 std::string format_scopes(std::uint8_t scopes);
 
 struct KeyInfo {
-  std::string id;       // 8 characters; names the key in lists and for revoking; no secret
-  std::string name;     // what its owner calls it
+  std::string id;    // 8 characters; names the key in lists and for revoking; no secret
+  std::string name;  // what its owner calls it
   std::string project;
   std::uint8_t scopes = 0;
   TimeNs created = 0;
@@ -44,16 +44,20 @@ class KeyStore {
   static Result<std::unique_ptr<KeyStore>> open(FileSystem& files, Clock& clock, const std::string& folder);
   virtual ~KeyStore() = default;
 
-  // Whom the secret belongs to; nothing when unknown, expired or revoked. Looks up by SHA-256, compares in constant time.
+  // Whom the secret belongs to; nothing when unknown, expired or revoked. Looks up by SHA-256, compares in constant
+  // time.
   virtual std::optional<Principal> check(std::string_view secret) = 0;
   // Makes a key, durable when it returns; the secret is given here and never again.
   struct Created {
     KeyInfo info;
     std::string secret;
   };
-  virtual Result<Created> create(const std::string& name, const std::string& project, std::uint8_t scopes, TimeNs expires) = 0;
-  // A key whose secret somebody chose (MILLRACE_BOOTSTRAP_KEY): at least 16 characters. No change when it is there already.
-  virtual Result<KeyInfo> ensure(const std::string& name, const std::string& project, std::uint8_t scopes, const std::string& secret) = 0;
+  virtual Result<Created> create(const std::string& name, const std::string& project, std::uint8_t scopes,
+                                 TimeNs expires) = 0;
+  // A key whose secret somebody chose (MILLRACE_BOOTSTRAP_KEY): at least 16 characters. No change when it is there
+  // already.
+  virtual Result<KeyInfo> ensure(const std::string& name, const std::string& project, std::uint8_t scopes,
+                                 const std::string& secret) = 0;
   virtual Result<void> revoke(const std::string& id) = 0;
   virtual std::vector<KeyInfo> list() = 0;
 };
