@@ -1,0 +1,58 @@
+# What a developer runs. `make help` lists it; docs/TESTING.md says more about the tests.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export LC_ALL := C.UTF-8
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD := build/release
+BINARY := $(BUILD)/bin/millrace
+
+# What ONLY, TARGET, RUNS, SECONDS, N, SEED, DEMO_FOR say reaches the scripts through the environment.
+export ONLY TARGET RUNS DEMO_FOR N SEED
+# `SECONDS` counts up by itself in bash.
+export FUZZ_SECONDS := $(SECONDS)
+
+.PHONY: help setup build run demo test check bench fuzz crash fmt install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: Debian packages by apt, the engine's library by npm
+	@tools/setup.sh all
+
+build: ## build/release/bin/millrace, optimised
+	@tools/build.sh release millrace
+	@echo "==> built $(BINARY)"
+
+run: build ## the server, with its data in ./millrace-data
+	@exec $(BINARY) serve
+
+demo: build ## a server with real data, more coming in, and three questions answered; DEMO_FOR=60s ends it by itself
+	@exec tools/demo.sh
+
+test: ## everything that must hold: unit tests, tidy, whole program, crashes, clients
+	@tools/test.sh
+
+check: ## under a minute when nothing changed: format, tidy, clang-tidy on what changed, unit tests
+	@tools/check.sh
+
+bench: ## benchmarks; ONLY=name picks one
+	@tools/bench.sh
+
+fuzz: ## fuzz targets; TARGET=name, RUNS=n or SECONDS=s for each
+	@tools/fuzz.sh
+
+crash: build ## kill -9 of server and engine under load; N=rounds SEED=number
+	@tools/crash.sh
+
+fmt: ## lay out the code
+	@tools/setup.sh check
+	@git ls-files -z -- '*.h' '*.cc' | xargs -0 clang-format-14 -i
+
+install: build ## program, engine library, systemd unit, example configuration, documents; PREFIX= DESTDIR=
+	@tools/install.sh "$(PREFIX)" "$(DESTDIR)"
+
+clean: ## remove build/; the cache of make setup stays
+	@rm -rf build

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Builds targets of a preset:   tools/build.sh PRESET TARGET...      e.g.  tools/build.sh release millrace
+# With VERBOSE=1 every command is shown, else ninja's own progress.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=$1
+shift
+
+tools/setup.sh build
+[ "$preset" != fuzz ] || tools/setup.sh check
+if [ ! -e "build/$preset/build.ninja" ]; then
+  echo "==> configuring build/$preset"
+  cmake --preset "$preset" >"/dev/null"
+fi
+echo "==> building $* ($preset)"
+# Ninja rewrites one line on a terminal; elsewhere a line every 25 steps is enough to see that it moves.
+if [ -t 1 ] || [ -n "${VERBOSE:-}" ]; then
+  ninja -C "build/$preset" ${VERBOSE:+-v} "$@"
+else
+  ninja -C "build/$preset" "$@" | awk '
+    match($0, /^\[[0-9]+\/[0-9]+\] /) { if (++steps % 25 == 0) { print; fflush() } next }
+    /^ninja: Entering/ { next }
+    { print; fflush() }'
+fi

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Installs what is missing to build, test and check Millrace on Debian 12, and says what it does.
+#
+#   tools/setup.sh [build|test|check|all]      default: all
+#
+# Debian packages come by apt (through sudo unless run by root), the engine's library libchdb by npm, checked against the hash in
+# deps/chdb/package-lock.json, into a cache folder. Safe to repeat, to interrupt, and to run twice at once. When nothing is
+# missing it says nothing and takes a fraction of a second.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+chdb_version=26.7.3-stable.1
+chdb_bytes=566330096
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/millrace
+library=$cache/chdb-$chdb_version/libchdb.so
+
+say() { printf '==> setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# The packages of one or more groups.
+packages_of() { awk -v groups=" $* " '!/^#/ && NF && index(groups, " " $2 " ") { print $1 }' deps/debian-packages.txt; }
+
+# Those that dpkg doesn't have. A tool that came from somewhere else than Debian counts as there.
+missing_of() {
+  local package installed
+  installed=" $(dpkg-query -W -f '${db:Status-Abbrev} ${Package} \n' "$@" 2>/dev/null | awk '$1 == "ii" { printf "%s ", $2 }')"
+  for package in "$@"; do
+    case "$installed" in *" $package "*) continue ;; esac
+    case "$package" in
+      npm | nodejs) command -v "${package/nodejs/node}" >/dev/null 2>&1 && continue ;;
+    esac
+    echo "$package"
+  done
+}
+
+# Runs a command with its output in a file; shows the last line that `filter` keeps, every few seconds, and all of it on failure.
+quietly() {
+  local log=$1 filter=$2 shown="" line pid status=0
+  shift 2
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null && sleep 0.5; done
+    line=$($filter "$log")
+    [ "$line" = "$shown" ] || say "  $line"
+    shown=$line
+  done
+  wait "$pid" || status=$?
+  [ $status = 0 ] || { tail -n 30 "$log" >&2; return $status; }
+}
+
+apt_progress() {
+  awk '/^Get:/ { got++ } /^Unpacking/ { unpacked++ } /^Setting up/ { set_up++ }
+       END { printf "%d fetched, %d unpacked, %d set up", got, unpacked, set_up }' "$1"
+}
+
+install_packages() {
+  local as_root=() plan log
+  command -v apt-get >/dev/null || fail "this is not Debian: install the equivalents of these yourself: $*"
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || fail "needs root or sudo to run: apt-get install --no-install-recommends $*"
+    as_root=(sudo)
+  fi
+  log=$(mktemp)
+  # shellcheck disable=SC2064
+  trap "rm -f '$log'" EXIT
+  say "Debian packages are missing: $*"
+  "${as_root[@]}" apt-get update -q >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "apt-get update failed"; }
+  plan=$("${as_root[@]}" env LC_ALL=C apt-get install --no-install-recommends --assume-no "$@" 2>/dev/null |
+    sed -nE 's/^([0-9]+) upgraded, ([0-9]+) newly installed.*/with what they need \2 packages/p; s/^Need to get (.*) of archives\./, \1 to fetch/p; s/^After this operation, (.*) of additional.*/, \1 on disk/p' | tr -d '\n') || true
+  say "$plan"
+  quietly "$log" apt_progress "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C \
+    apt-get install -y -q --no-install-recommends -o Dpkg::Use-Pty=0 "$@" ||
+    fail "apt-get install failed (see above); run make setup again once that is mended"
+  say "Debian packages are installed"
+}
+
+# A library that is there whole: only a checked one is ever renamed into place, so its size tells enough.
+library_is_there() { [ "$(stat -c %s "$library" 2>/dev/null)" = "$chdb_bytes" ]; }
+
+npm_progress() { du -sm "$work" 2>/dev/null | awk '{ print $1 " MB of about 745 MB fetched and unpacked" }'; }
+
+install_library() {
+  [ "$(uname -m)" = x86_64 ] || fail "the engine's library is for x86-64 only"
+  mkdir -p "$cache"
+  exec 9>"$cache/setup.lock"
+  flock -n 9 || { say "another setup is fetching libchdb; waiting for it"; flock 9; }
+  library_is_there && return
+  say "libchdb $chdb_version, the engine: fetching 178 MB from npm into $cache; it takes 566 MB there"
+  work=$cache/fetch
+  rm -rf "$work"
+  mkdir -p "$work"
+  cp deps/chdb/package.json deps/chdb/package-lock.json "$work/"
+  quietly "$work/npm.log" npm_progress npm ci --prefix "$work" --cache "$work/npm-cache" --ignore-scripts --no-audit --no-fund \
+    --no-update-notifier || fail "npm could not fetch libchdb (see above); run make setup again"
+  local fetched=$work/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
+  [ "$(stat -c %s "$fetched")" = "$chdb_bytes" ] || fail "libchdb.so is not of the size that version $chdb_version has"
+  mkdir -p "$(dirname "$library")"
+  chmod 755 "$fetched"
+  sync "$fetched"
+  mv "$fetched" "$library"
+  rm -rf "$work"
+  say "libchdb is in $library"
+}
+
+case ${1:-all} in
+  build) groups="build" ;;
+  test) groups="build test" ;;
+  check) groups="build test check" ;;
+  all) groups="build test check" ;;
+  *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+# shellcheck disable=SC2046,SC2086
+missing=$(missing_of $(packages_of $groups))
+# shellcheck disable=SC2086
+[ -z "$missing" ] || install_packages $missing
+library_is_there || install_library
+[ "${1:-all}" != all ] || say "everything is there: Debian packages, and libchdb in $library"

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Everything that must hold, suite by suite; a closing line for each, and failure when one of them fails.
+#   ONLY="unit app" runs some of: tidy unit app crash clients
+# The program is built once, optimised; the unit tests once, with the address and undefined-behaviour sanitizers.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+suites=${ONLY:-tidy unit app crash clients}
+results=()
+started=$SECONDS
+
+# suite NAME COMMAND...: runs it unless left out, and notes how it went.
+suite() {
+  local name=$1 at=$SECONDS
+  shift
+  case " $suites " in *" $name "*) ;; *) return ;; esac
+  echo "==> test $name: $*"
+  if "$@"; then
+    results+=("passed  $name ($((SECONDS - at)) s)")
+  else
+    results+=("FAILED  $name ($((SECONDS - at)) s)")
+  fi
+}
+
+tidy() {
+  /usr/bin/python3 tools/tidy_test.py && /usr/bin/python3 tools/tidy.py
+}
+
+unit() {
+  tools/build.sh dev unit_tests && ctest --test-dir build/dev --output-on-failure -j "$(nproc)"
+}
+
+app() {
+  /usr/bin/python3 -m pytest -q tests/app
+}
+
+crash() {
+  N=${N:-20} tools/crash.sh
+}
+
+clients() {
+  tests/clients/run
+}
+
+tools/setup.sh test && tools/build.sh release millrace || exit 1
+suite tidy tidy
+suite unit unit
+suite app app
+suite crash crash
+suite clients clients
+
+echo "==> test: $((SECONDS - started)) s in all"
+printf '    %s\n' "${results[@]}"
+case "${results[*]}" in *FAILED*) exit 1 ;; esac
