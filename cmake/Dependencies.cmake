@@ -1,5 +1,7 @@
 # Every third-party library, in one place. All are Debian 12 packages; docs/adr/0001-dependencies.md has the reasons.
 find_package(Threads REQUIRED)
+# Debian's own Python has Debian's modules; one that stands before it in PATH may not.
+set(Python3_EXECUTABLE /usr/bin/python3 CACHE FILEPATH "The Python that has yaml")
 find_package(PkgConfig REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(spdlog REQUIRED)

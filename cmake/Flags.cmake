@@ -8,6 +8,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers to build with, e.g. address,undefined or thread")
 option(MILLRACE_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 
+# tools/build.sh sets what ccache needs to know about precompiled headers.
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
@@ -22,7 +23,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-error=array-bounds -Wno-error=stringop-overflow -Wno-error=stringop-overread
                       -Wno-error=maybe-uninitialized -Wno-error=restrict -fpch-preprocess)
 else()
-  add_compile_options(-Wthread-safety)
+  # Without the time in a precompiled header, ccache knows it again.
+  add_compile_options(-Wthread-safety "SHELL:-Xclang -fno-pch-timestamp")
 endif()
 string(REPLACE "-g" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
 string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
@@ -34,5 +36,4 @@ if(MILLRACE_SANITIZE)
 endif()
 if(MILLRACE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
-  add_link_options(-fuse-ld=lld)
 endif()

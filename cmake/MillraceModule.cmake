@@ -1,3 +1,8 @@
+# These build the test programs, benchmarks and fuzz targets of all modules.
+add_custom_target(unit_tests)
+add_custom_target(benches)
+add_custom_target(fuzzers)
+
 # millrace_module(NAME [PUBLIC lib...] [PRIVATE lib...] [TEST lib...] [PCH header...])
 #
 # One folder is one module is one static library `millrace_NAME`. Sources are found by their suffix, in the folder and in
@@ -33,12 +38,14 @@ function(millrace_module name)
     target_link_libraries(${name}_test PRIVATE millrace_${name} ${M_PRIVATE} ${M_TEST} GTest::gtest_main GTest::gmock)
     target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h> <functional> <map> <memory> <string>
                               <vector>)
+    add_dependencies(unit_tests ${name}_test)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endif()
   if(benchs AND NOT MILLRACE_FUZZ)
     add_executable(${name}_bench EXCLUDE_FROM_ALL ${benchs})
     target_link_libraries(${name}_bench PRIVATE millrace_${name} ${M_PRIVATE} benchmark::benchmark_main)
+    add_dependencies(benches ${name}_bench)
   endif()
   if(MILLRACE_FUZZ)
     foreach(source ${fuzzs})
@@ -46,6 +53,7 @@ function(millrace_module name)
       add_executable(${name}_${target} ${source})
       target_link_libraries(${name}_${target} PRIVATE millrace_${name} ${M_PRIVATE})
       target_link_options(${name}_${target} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${name}_${target})
     endforeach()
   endif()
 endfunction()
