@@ -78,7 +78,7 @@ install_packages() {
 # A library that is there whole: only a checked one is ever renamed into place, so its size tells enough.
 library_is_there() { [ "$(stat -c %s "$library" 2>/dev/null)" = "$chdb_bytes" ]; }
 
-npm_progress() { du -sm "$work" 2>/dev/null | awk '{ print $1 " MB of about 745 MB fetched and unpacked" }'; }
+npm_progress() { du -sm "$work" 2>/dev/null | awk '{ print $1 " MB of about 750 MB on disk until it is unpacked" }'; }
 
 install_library() {
   [ "$(uname -m)" = x86_64 ] || fail "the engine's library is for x86-64 only"
