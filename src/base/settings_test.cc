@@ -1,6 +1,8 @@
 #include "base/settings.h"
 
-#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -220,6 +222,29 @@ TEST(SettingsTest, EveryRowOfTheTableIsWellFormed) {
       EXPECT_EQ(*settings_detail::parse_value(info, settings_detail::format_value(info, *value)), *value) << info.path;
     }
   }
+}
+
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(SettingsTest, TheReferencePageIsWhatTheTableSays) {
+  EXPECT_EQ(content_of("docs/configuration.md"), settings_markdown())
+      << "millrace config explain --markdown > docs/configuration.md";
+}
+
+TEST(SettingsTest, EveryExampleConfigurationIsGood) {
+  int examples = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("config")) {
+    SettingSources sources = from_file(content_of(entry.path()));
+    EXPECT_FALSE(sources.file_text.empty()) << entry.path();
+    EXPECT_EQ(error_of(sources), "no error") << entry.path();
+    ++examples;
+  }
+  EXPECT_GE(examples, 4);
 }
 
 TEST(SettingsTest, SizesReadBackAsTheyAreWritten) {
