@@ -29,6 +29,7 @@ using SequenceNumber = Strong<struct SequenceNumberTag, std::uint64_t>;
 struct SequenceRange {
   SequenceNumber begin;
   SequenceNumber end;
+  friend bool operator==(const SequenceRange&, const SequenceRange&) = default;
 };
 // Counts the owners of a partition, one after the other. The first is 1.
 using Epoch = Strong<struct EpochTag, std::uint32_t>;
