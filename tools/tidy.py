@@ -28,7 +28,7 @@ STRANGERS = {
     "engine": {"model", "stream", "store", "control"},  # a process of its own, which only speaks HTTP
 }
 # What only tests are made of.
-TEST_FILES = ["*_test.cc", "*_contract.h", "*_contract.cc", "src/*/test_*.h", "src/*/test_*.cc"]
+TEST_FILES = ["*_test.cc", "*_contract.h", "*_contract.cc", "*/test_*", "*_test_*", "*_for_test.*", "*_fixture.h"]
 # Includes that begin so -> the files that may have them.
 THIRD_PARTY = [
     ("boost/", ["src/http/*"]),
