@@ -31,7 +31,7 @@ class FaultFileSystem final : public FileSystem {
   // What space() says is available; nothing: the truth.
   void set_available_bytes(std::optional<std::uint64_t> bytes);
   // Called before each call, with its path, outside of any lock: to hold a sync until the test says so.
-  void before_calls(std::function<void(FaultCall, const std::string&)> observer) { observer_ = std::move(observer); }
+  void before_calls(std::function<void(FaultCall, const std::string&)> observer);
 
   std::uint64_t calls(FaultCall call) const { return calls_[static_cast<std::size_t>(call)]; }
   // Whether a fault that was asked for has happened.
@@ -57,7 +57,6 @@ class FaultFileSystem final : public FileSystem {
   Result<void> enter(FaultCall call, const std::string& path);
 
   FileSystem& under_;
-  std::function<void(FaultCall, const std::string&)> observer_;
   std::atomic<bool> unplugged_ = false;
   std::atomic<bool> failed_ = false;
   std::atomic<std::uint64_t> syncs_after_failure_ = 0;
@@ -65,6 +64,7 @@ class FaultFileSystem final : public FileSystem {
   std::mutex mutex_;  // guards what follows
   std::array<Plan, static_cast<std::size_t>(FaultCall::kCount)> plans_{};
   std::optional<std::uint64_t> available_bytes_;
+  std::function<void(FaultCall, const std::string&)> observer_;
 };
 
 }  // namespace millrace

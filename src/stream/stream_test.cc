@@ -1,9 +1,9 @@
 #include "stream/stream.h"
 
+#include "io/test_folder.h"
 #include "stream/log/log_stream.h"
 #include "stream/memory/memory_stream.h"
 #include "stream/stream_contract.h"
-#include "stream/test_folder.h"
 
 namespace millrace {
 namespace {

@@ -70,14 +70,24 @@ void FaultFileSystem::fail(FaultCall call, std::uint64_t nth, Code code) {
   plans_[static_cast<std::size_t>(call)] = {calls(call) + nth, code};
 }
 
+void FaultFileSystem::before_calls(std::function<void(FaultCall, const std::string&)> observer) {
+  std::lock_guard lock(mutex_);
+  observer_ = std::move(observer);
+}
+
 void FaultFileSystem::set_available_bytes(std::optional<std::uint64_t> bytes) {
   std::lock_guard lock(mutex_);
   available_bytes_ = bytes;
 }
 
 Result<void> FaultFileSystem::enter(FaultCall call, const std::string& path) {
-  if (observer_) {
-    observer_(call, path);
+  std::function<void(FaultCall, const std::string&)> observer;
+  {
+    std::lock_guard lock(mutex_);
+    observer = observer_;
+  }
+  if (observer) {
+    observer(call, path);
   }
   if (unplugged_ && call != FaultCall::kRead) {
     return unavailable("unplugged: " + path);
