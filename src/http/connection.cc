@@ -99,6 +99,7 @@ void Connection::on_task(Task task) {
       begin_body();
       break;
     case Task::kEnded:
+      server_.metrics.add(Metric::kHttpRequests);
       finish_request();
       break;
     case Task::kDropped:
@@ -216,8 +217,7 @@ void Connection::begin_body() {
   body_.clear();
   waiting_since_ms_ = now_ms();
   deadline_ms_ = waiting_since_ms_ + wire.pace.credit_ms();
-  if (!wire.continue_due || !wire.in.empty()) return;
-  wire.continue_due = false;
+  if (!std::exchange(wire.continue_due, false) || !wire.in.empty()) return;
   iovec piece = piece_of(kContinue);
   // These few bytes always fit: nothing else of an answer is in the socket's buffer.
   if (wire.stream.write({&piece, 1}).bytes != kContinue.size()) close();
@@ -279,6 +279,7 @@ bool Connection::refuse(const Refusal& refusal) {
 }
 
 void Connection::begin_reply() {
+  server_.metrics.add(Metric::kHttpRequests);
   Wire& wire = wire_;
   Response& response = wire.response;
   wire.keep = !response.close && wire.framing.http11 && wire.framing.keep_alive && wire.settle_body() &&
@@ -318,7 +319,6 @@ bool Connection::step_writing() {
 
 // The answer is out: on to the next request, or towards the end.
 bool Connection::finish_request() {
-  server_.metrics.add(Metric::kHttpRequests);
   if (!wire_.keep || (server_.draining.load(std::memory_order_relaxed) && wire_.in.empty())) {
     begin_draining();
     return true;
@@ -331,7 +331,9 @@ bool Connection::finish_request() {
   scan_ = HeadScan();
   rested_ = empty_line_taken_ = false;
   state_ = State::kHead;
-  deadline_ms_ = now_ms() + (wire_.body_left > 0 ? limits_.body_grace_ms : limits_.idle_ms);
+  deadline_ms_ = now_ms() + (wire_.body_left > 0 ? limits_.body_grace_ms
+                             : wire_.in.empty()  ? limits_.idle_ms
+                                                 : limits_.header_ms);
   return true;
 }
 

@@ -2,69 +2,13 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <thread>
+#include <vector>
 
-#include "http/client.h"
-#include "http/test_peer.h"
+#include "http/server_fixture.h"
 
 namespace millrace::http {
 namespace {
-
-constexpr std::int64_t kTimeoutMs = 10'000;
-
-Response text(std::string body) {
-  Response response;
-  response.content_type = "text/plain";
-  response.body = std::move(body);
-  return response;
-}
-
-// Answers with what it got: "METHOD path body".
-void echo(std::unique_ptr<Exchange> exchange) {
-  Exchange::read_body(std::move(exchange), 1 << 20, [](std::unique_ptr<Exchange> at, std::string_view body) {
-    std::string answer = at->head().method + " " + at->head().path + " " + std::string(body);
-    at->reply(text(std::move(answer)));
-  });
-}
-
-class ServerTest : public ::testing::Test {
- protected:
-  void start(Handler handler, const std::string& listen = "127.0.0.1:0", unsigned threads = 2) {
-    auto server = Server::start(listen, threads, limits_, {}, metrics_, std::move(handler));
-    ASSERT_TRUE(server.ok()) << server.error().message;
-    server_ = std::move(*server);
-  }
-  std::unique_ptr<Client> client() {
-    std::string address = server_->address();
-    auto made = Client::create(address.compare(0, 5, "unix:") == 0 ? address : "http://" + address);
-    EXPECT_TRUE(made.ok());
-    return std::move(*made);
-  }
-  RawPeer raw() { return RawPeer::connect(server_->address()); }
-
-  ClientResponse send(Client& client, std::string method, std::string target, std::string_view body = {}) {
-    ClientRequest request;
-    request.method = std::move(method);
-    request.target = std::move(target);
-    request.body = {&body, 1};
-    auto response = client.send(request, kTimeoutMs);
-    EXPECT_TRUE(response.ok()) << response.error().message;
-    return response.ok() ? *response : ClientResponse();
-  }
-
-  // A single request on a connection of its own; everything that comes back.
-  std::string ask(std::string_view request) {
-    RawPeer peer = raw();
-    peer.send(request);
-    peer.shut_write();
-    return peer.read_to_end();
-  }
-
-  Metrics metrics_;
-  Limits limits_;
-  std::unique_ptr<Server> server_;
-};
 
 TEST_F(ServerTest, PostedBodyReachesTheHandlerAndItsAnswerComesBack) {
   start(echo);
@@ -125,6 +69,188 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
     ASSERT_TRUE(answer.ends_with("POST /" + std::to_string(i) + " !")) << answer;
   }
   sender.join();
+}
+
+TEST_F(ServerTest, ThousandsOfRequestsFromManyConnectionsAllGetTheirOwnAnswer) {
+  start(echo);
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < 8; ++sender) {
+    senders.emplace_back([this, sender] {
+      auto at = client();
+      for (int i = 0; i < 500; ++i) {
+        std::string body = std::to_string(sender) + ":" + std::to_string(i);
+        ASSERT_EQ(send(*at, "POST", "/", body).body, "POST / " + body);
+      }
+    });
+  }
+  for (auto& sender : senders) sender.join();
+  EXPECT_EQ(metrics_.get(Metric::kHttpRequests), 4000);
+}
+
+TEST_F(ServerTest, HeadIsAnsweredWithoutABody) {
+  start(echo);
+  RawPeer peer = raw();
+  peer.send("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  std::string head = peer.read_until("\r\n\r\n");
+  EXPECT_NE(head.find("Content-Length: 8\r\n"), std::string::npos) << head;
+  peer.send("GET /y HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(peer.read_answer().starts_with("HTTP/1.1 200 OK\r\n")) << "nothing of the first body lies between";
+}
+
+TEST_F(ServerTest, AnswerWithoutContentHasNoLength) {
+  start([](std::unique_ptr<Exchange> exchange) {
+    Response response;
+    response.status = 204;
+    exchange->reply(std::move(response));
+  });
+  RawPeer peer = raw();
+  peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(peer.read_until("\r\n\r\n"), "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+TEST_F(ServerTest, Http10GetsItsAnswerAndTheEnd) {
+  start(echo);
+  RawPeer peer = raw();
+  peer.send("POST /old HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi");
+  std::string all = peer.read_to_end();
+  EXPECT_TRUE(all.ends_with("POST /old hi")) << all;
+  EXPECT_NE(all.find("Connection: close\r\n"), std::string::npos);
+}
+
+TEST_F(ServerTest, ConnectionCloseIsHonoured) {
+  start(echo);
+  RawPeer peer = raw();
+  peer.send("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\n\r\n");
+  std::string all = peer.read_to_end();
+  EXPECT_TRUE(all.ends_with("GET /x ")) << "what is behind it is not looked at: " << all;
+}
+
+TEST_F(ServerTest, HalfClosedClientGetsItsAnswer) {
+  start(echo);
+  std::string all = ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nlast");
+  EXPECT_TRUE(all.ends_with("POST / last")) << all;
+}
+
+TEST_F(ServerTest, ExpectedContinueIsSentBeforeTheBodyIsRead) {
+  start(echo);
+  RawPeer peer = raw();
+  peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(peer.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  peer.send("body");
+  EXPECT_TRUE(peer.read_answer().ends_with("POST / body"));
+  peer.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(peer.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  peer.send("4\r\nmore\r\n0\r\n\r\n");
+  EXPECT_TRUE(peer.read_answer().ends_with("POST / more"));
+}
+
+TEST_F(ServerTest, RefusalBeforeTheBodySparesTheClientFromSendingIt) {
+  start([](std::unique_ptr<Exchange> exchange) {
+    exchange->reply(problem(401, "no-key", "Unauthorized", "Send a key."));
+  });
+  RawPeer peer = raw();
+  peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  std::string all = peer.read_to_end();
+  EXPECT_TRUE(all.starts_with("HTTP/1.1 401 Unauthorized\r\n")) << all;
+  EXPECT_NE(all.find("Connection: close\r\n"), std::string::npos);
+}
+
+TEST_F(ServerTest, SmallUnreadBodyIsSkippedAndTheConnectionLivesOn) {
+  start(
+      [](std::unique_ptr<Exchange> exchange) { exchange->reply(problem(429, "busy", "Too Many Requests", "Wait.")); });
+  RawPeer peer = raw();
+  for (int i = 0; i < 3; ++i) {
+    peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n");
+    EXPECT_TRUE(peer.read_answer().starts_with("HTTP/1.1 429 Too Many Requests\r\n"));
+    peer.send(std::string(2000, 'x'));
+    peer.send(std::string(3000, 'x'));
+  }
+}
+
+TEST_F(ServerTest, RefusedLargeBodyIsDrainedSoThatTheAnswerIsSeen) {
+  start(
+      [](std::unique_ptr<Exchange> exchange) { exchange->reply(problem(429, "busy", "Too Many Requests", "Wait.")); });
+  RawPeer peer = raw();
+  std::thread sender(
+      [&] { peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n" + std::string(500000, 'x')); });
+  sender.join();
+  EXPECT_TRUE(peer.read_to_end().starts_with("HTTP/1.1 429 Too Many Requests\r\n"));
+  EXPECT_FALSE(peer.was_reset());
+}
+
+TEST_F(ServerTest, LineBreaksInHeadersOfAnAnswerCanNotBeginAnother) {
+  start([](std::unique_ptr<Exchange> exchange) {
+    Response response = text("x");
+    response.headers = {{"X-Echo", "a\r\nSet-Cookie: b"}};
+    exchange->reply(std::move(response));
+  });
+  EXPECT_EQ(send(*client(), "GET", "/").header("x-echo"), "a  Set-Cookie: b");
+}
+
+TEST_F(ServerTest, BodyHasReadableBytesBehindIt) {
+  start([](std::unique_ptr<Exchange> exchange) {
+    Exchange::read_body(std::move(exchange), 1 << 20, [](std::unique_ptr<Exchange> at, std::string_view body) {
+      volatile char sum = 0;
+      for (std::size_t i = 0; i < kBodyPaddingBytes; ++i) sum = static_cast<char>(sum + body.data()[body.size() + i]);
+      at->reply(text(std::to_string(body.size())));
+    });
+  });
+  auto at = client();
+  for (std::size_t size : {std::size_t{1}, std::size_t{4096}, std::size_t{65536}, std::size_t{262144}}) {
+    EXPECT_EQ(send(*at, "POST", "/", std::string(size, 'x')).body, std::to_string(size));
+  }
+  RawPeer peer = raw();
+  peer.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n");
+  EXPECT_TRUE(peer.read_answer().ends_with("\r\n16"));
+}
+
+TEST_F(ServerTest, StopLetsTheRequestUnderWayEndAndTakesNoNewOnes) {
+  std::unique_ptr<Exchange> held;
+  std::mutex mutex;
+  std::condition_variable changed;
+  start([&](std::unique_ptr<Exchange> exchange) {
+    std::lock_guard lock(mutex);
+    held = std::move(exchange);
+    changed.notify_all();
+  });
+  RawPeer idle = raw();
+  RawPeer busy = raw();
+  busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return held != nullptr; });
+  }
+  std::thread stopper([&] { server_->stop(kTimeoutMs); });
+  EXPECT_EQ(idle.read_to_end(), "") << "idle connections end at once";
+  held->reply(text("done"));
+  std::string answer = busy.read_to_end();
+  busy.close();
+  EXPECT_TRUE(answer.ends_with("done")) << answer;
+  EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+  stopper.join();
+  EXPECT_FALSE(Client::create("http://" + server_->address()).value()->send({}, kTimeoutMs).ok());
+}
+
+TEST_F(ServerTest, ExchangesMayOutliveTheServer) {
+  std::unique_ptr<Exchange> held;
+  std::mutex mutex;
+  std::condition_variable changed;
+  start([&](std::unique_ptr<Exchange> exchange) {
+    std::lock_guard lock(mutex);
+    held = std::move(exchange);
+    changed.notify_all();
+  });
+  RawPeer peer = raw();
+  peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return held != nullptr; });
+  }
+  server_.reset();
+  EXPECT_TRUE(held->abandoned());
+  held->reply(text("too late"));
+  held.reset();
+  EXPECT_EQ(peer.read_to_end(), "");
 }
 
 }  // namespace
