@@ -1,0 +1,112 @@
+#pragma once
+// The store in ClickHouse: the embedded engine or a server, by nothing but address and two functions.
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "store/clickhouse/connection_pool.h"
+#include "store/clickhouse/event_block.h"
+#include "store/clickhouse/insert_gate.h"
+#include "store/clickhouse/metric_sql.h"
+#include "store/clickhouse/ownership.h"
+#include "store/store.h"
+
+namespace millrace {
+
+struct ClickHouseOptions {
+  std::string url;                    // "http(s)://user:password@host:port/database" or "unix:/path/to.sock"
+  std::string user, password;         // for a Unix socket
+  std::string database = "millrace";  // when the URL names none
+  Generation generation;
+  std::vector<DeclaredProperty> declared;
+  // Embedded: ends the engine and starts it anew, so that nothing sent before can take effect. Empty: a server, whose
+  // inserts are killed by their query id.
+  std::function<Result<void>()> restart_engine;
+  // Embedded: makes the engine's disk durable. Empty: a server, whose tables sync for themselves.
+  std::function<Result<void>()> flush_disk;
+  std::size_t readers_max = 16;  // queries at once
+  std::int64_t insert_ms_max = 120'000;
+};
+
+// Reader calls from any thread; writer calls from one thread a partition, and several partitions at once.
+class ClickHouseStore final : public StoreWriter, public StoreReader {
+ public:
+  // Brings the tables to the newest version and adds the declared columns. kInvalid: wrong options, a newer schema, a
+  // property that is kept as another type. kUnavailable: no answer.
+  static Result<std::unique_ptr<ClickHouseStore>> open(ClickHouseOptions options, Metrics& metrics);
+  ~ClickHouseStore() override;
+
+  Result<void> insert(const EventBatch& batch, std::size_t begin, std::size_t end) override;
+  Result<void> settle(PartitionId partition) override;
+  Result<std::vector<SequenceNumber>> present(PartitionId partition, SequenceRange range) override;
+  Result<StoredRange> count(PartitionId partition, SequenceRange range, bool with_hash) override;
+  Result<void> flush() override;
+  Result<Takeover> owner(PartitionId partition) override;
+  Result<void> take_over(const Takeover& takeover) override;
+
+  Result<QueryAnswer> query(const MetricQuery& query, const QueryBudget& budget) override;
+  Result<std::vector<std::string>> events(const EventsQuery& query, const QueryBudget& budget) override;
+  Result<SchemaAnswer> schema(const std::string& project, const QueryBudget& budget) override;
+  Result<TimeNs> calendar(Every unit, TimeNs at, int steps, const std::string& time_zone) override;
+  Result<TimeNs> instant(TimeNs local, const std::string& time_zone) override;
+  Result<std::vector<TimeNs>> buckets(Every every, TimeNs from, TimeNs to, const std::string& time_zone) override;
+  Result<void> ping() override;
+
+ private:
+  // What belongs to the one thread that writes a partition.
+  struct Writer {
+    std::unique_ptr<clickhouse::Connection> connection;
+    clickhouse::EventBlock block;
+    std::uint64_t restarts = 0;  // of the engine, when the last insert began
+    bool sent = false;           // an insert was sent since the last settle()
+    std::uint64_t inserts = 0;
+  };
+
+  ClickHouseStore(ClickHouseOptions options, clickhouse::Address address, Metrics& metrics);
+  bool embedded() const { return static_cast<bool>(options_.restart_engine); }
+  std::string table(const char* name) const;
+
+  Result<void> prepare();
+  Result<Writer*> writer(PartitionId partition);
+  Result<std::string> change(const std::string& sql);  // a statement that may be run again
+  Result<std::string> ask(const std::string& sql, const char* format);
+  Result<clickhouse::Reply> ask(const std::string& sql, const char* format, const QueryBudget& budget);
+  Result<void> kill_inserts(PartitionId partition);
+  Result<void> send(Writer& writer, const std::string& sql, const std::string& data, const std::string& query_id);
+
+  Result<void> load_takeovers();
+  Result<void> refresh_takeovers();
+  Result<void> claim(const Takeover& takeover, std::uint64_t claim_number);
+  void sweep();
+  Result<void> sweep_one(const clickhouse::RecordedTakeover& takeover);
+  void expect_strays(PartitionId partition, Epoch epoch);
+  std::string owned_rows() const;
+  Result<clickhouse::QuerySchema> query_schema();
+  Result<std::string> place_condition(PartitionId partition, SequenceRange range);
+  Result<std::vector<FieldSummary>> field_summaries(const std::string& sample, const QueryBudget& budget);
+  Result<std::string> ask_calendar(const std::string& sql, const std::string& time_zone);
+
+  ClickHouseOptions options_;
+  clickhouse::Address address_;
+  Metrics& metrics_;
+  clickhouse::ConnectionPool readers_;
+  clickhouse::InsertGate gate_;
+  std::mutex writers_mutex_;
+  std::map<PartitionId, std::unique_ptr<Writer>> writers_;
+  mutable std::mutex takeovers_mutex_;
+  std::vector<clickhouse::RecordedTakeover> takeovers_;
+  std::atomic<TimeNs> takeovers_loaded_{0};  // monotonic
+  std::mutex calendar_mutex_;
+  struct CalendarEntry {
+    TimeNs begin, end, moved;
+  };
+  std::map<std::string, CalendarEntry> calendar_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,145 @@
+#include "store/clickhouse/event_block.h"
+
+#include "base/check.h"
+#include "model/property_index.h"
+#include "store/clickhouse/property_column.h"
+#include "store/clickhouse/sql_text.h"
+
+namespace millrace::clickhouse {
+namespace {
+
+constexpr std::string_view kBaseColumns[] = {"project", "event",        "time",       "received",   "sent",
+                                             "user_id", "anonymous_id", "session_id", "message_id", "properties",
+                                             "context", "generation",   "partition",  "sequence",   "epoch"};
+constexpr std::string_view kTimeType = "DateTime64(9, 'UTC')";
+
+template <typename Number>
+std::span<const Number> rows_of(const std::vector<Number>& values, std::size_t begin, std::size_t end) {
+  return std::span<const Number>(values).subspan(begin, end - begin);
+}
+
+// The values of the wanted properties of one row, empty where absent. Top-level members come from the index in one
+// pass.
+template <typename Properties>
+void find_values(std::string_view text, std::string_view index, const Properties& wanted,
+                 std::vector<std::string_view>& found) {
+  found.assign(wanted.size(), {});
+  bool scan = index.empty() && text.size() > 2;
+  PropertyCursor cursor(text, index);
+  while (cursor.next()) {
+    for (std::size_t at = 0; at < wanted.size(); ++at) {
+      if (wanted[at].escaped_path[0] == cursor.property().key) found[at] = cursor.property().value;
+    }
+  }
+  for (std::size_t at = 0; at < wanted.size(); ++at) {
+    const std::vector<std::string>& path = wanted[at].escaped_path;
+    if (scan) {
+      found[at] = find_json(text, path).value_or("");
+    } else if (path.size() > 1 && !found[at].empty()) {
+      found[at] = find_json(found[at], {path.begin() + 1, path.end()}).value_or("");
+    }
+  }
+}
+
+}  // namespace
+
+EventBlock::EventBlock(std::vector<DeclaredProperty> declared) {
+  for (std::string_view column : kBaseColumns) {
+    columns_ += (columns_.empty() ? "(" : ", ") + quote_name(column);
+  }
+  for (DeclaredProperty& property : declared) {
+    Property added;
+    added.column = column_name(property);
+    added.escaped_path = escape_path(split_path(property.name));
+    added.declared = std::move(property);
+    columns_ += ", " + quote_name(added.column);
+    properties_.push_back(std::move(added));
+  }
+  columns_ += ")";
+}
+
+const std::string& EventBlock::encode(const EventBatch& batch, std::size_t begin, std::size_t end) {
+  MR_CHECK(begin <= end && end <= batch.rows());
+  block_.begin(std::size(kBaseColumns) + properties_.size(), end - begin);
+  block_.low_cardinality("project", batch.project, begin);
+  block_.low_cardinality("event", batch.event, begin);
+  block_.numbers("time", kTimeType, rows_of(batch.time, begin, end));
+  block_.numbers("received", kTimeType, rows_of(batch.received, begin, end));
+  sent_.assign(batch.sent.begin() + static_cast<std::ptrdiff_t>(begin),
+               batch.sent.begin() + static_cast<std::ptrdiff_t>(end));
+  for (std::int64_t& sent : sent_) sent = sent == kNoTime ? 0 : sent;
+  block_.numbers("sent", kTimeType, std::span<const std::int64_t>(sent_));
+  block_.strings("user_id", batch.user_id, begin);
+  block_.strings("anonymous_id", batch.anonymous_id, begin);
+  block_.strings("session_id", batch.session_id, begin);
+  block_.strings("message_id", batch.message_id, begin);
+  block_.strings("properties", batch.properties, begin);
+  block_.strings("context", batch.context, begin);
+  block_.constant("generation", "UInt32", batch.generation.value);
+  block_.constant("partition", "UInt16", batch.partition.value);
+  block_.numbers("sequence", "UInt64", rows_of(batch.sequence, begin, end));
+  block_.constant("epoch", "UInt32", batch.epoch.value);
+  read_properties(batch, begin, end);
+  for (const Property& property : properties_) write_property(property);
+  return block_.bytes();
+}
+
+void EventBlock::read_properties(const EventBatch& batch, std::size_t begin, std::size_t end) {
+  if (properties_.empty()) return;
+  for (Property& property : properties_) {
+    property.nulls.clear(), property.integers.clear(), property.doubles.clear(), property.booleans.clear();
+    property.texts.clear();
+  }
+  for (std::size_t row = begin; row < end; ++row) {
+    find_values(batch.properties.at(row), batch.property_index.at(row), properties_, found_);
+    for (std::size_t at = 0; at < properties_.size(); ++at) append_value(properties_[at], found_[at]);
+  }
+}
+
+void EventBlock::append_value(Property& property, std::string_view json) {
+  bool there = false;
+  switch (property.declared.type) {
+    case DeclaredProperty::Type::kInteger: {
+      std::optional<std::int64_t> value = integer_value(json);
+      property.integers.push_back(value.value_or(0));
+      there = value.has_value();
+      break;
+    }
+    case DeclaredProperty::Type::kNumber: {
+      std::optional<double> value = number_value(json);
+      property.doubles.push_back(value.value_or(0));
+      there = value.has_value();
+      break;
+    }
+    case DeclaredProperty::Type::kBoolean: {
+      std::optional<bool> value = boolean_value(json);
+      property.booleans.push_back(value.value_or(false) ? 1 : 0);
+      there = value.has_value();
+      break;
+    }
+    case DeclaredProperty::Type::kString: {
+      there = append_text_value(json, property.texts.bytes);
+      property.texts.ends.push_back(static_cast<std::uint32_t>(property.texts.bytes.size()));
+      break;
+    }
+  }
+  property.nulls.push_back(there ? 0 : 1);
+}
+
+void EventBlock::write_property(const Property& property) {
+  std::string type = column_type(property.declared.type);
+  switch (property.declared.type) {
+    case DeclaredProperty::Type::kInteger:
+      return block_.nullable_numbers(property.column, type, property.nulls,
+                                     std::span<const std::int64_t>(property.integers));
+    case DeclaredProperty::Type::kNumber:
+      return block_.nullable_numbers(property.column, type, property.nulls, std::span<const double>(property.doubles));
+    case DeclaredProperty::Type::kBoolean:
+      return block_.nullable_numbers(property.column, type, property.nulls,
+                                     std::span<const std::uint8_t>(property.booleans));
+    case DeclaredProperty::Type::kString:
+      return block_.nullable_strings(property.column, property.nulls, property.texts);
+  }
+}
+
+}  // namespace millrace::clickhouse

@@ -1,0 +1,75 @@
+#pragma once
+// A block of columns in ClickHouse's Native format, as its HTTP interface takes it (no block info, protocol revision
+// 0): varuint columns, varuint rows, then for each column its name and type as strings (varuint length, bytes) and its
+// values. Source of the layouts: https://clickhouse.com/docs/interfaces/specs/native-protocol/columns. Checked by
+// reading back.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "model/batch.h"
+
+namespace millrace::clickhouse {
+
+void append_varuint(std::string& to, std::uint64_t value);
+
+// begin(), then exactly `columns` calls of the others, each of which writes one column of `rows` values.
+class NativeBlock {
+ public:
+  void begin(std::size_t columns, std::size_t rows);
+
+  // Numbers, and times as their ticks, one behind the other.
+  template <typename Number>
+  void numbers(std::string_view name, std::string_view type, std::span<const Number> values) {
+    header(name, type);
+    bytes_.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  }
+  // One value for every row.
+  template <typename Number>
+  void constant(std::string_view name, std::string_view type, Number value) {
+    header(name, type);
+    std::size_t at = bytes_.size();
+    bytes_.resize(at + rows_ * sizeof value);
+    for (std::size_t row = 0; row < rows_; ++row) store_le(bytes_.data() + at + row * sizeof value, value);
+  }
+  // Rows [begin, begin + rows) of the column.
+  void strings(std::string_view name, const StringColumn& column, std::size_t begin);
+  void low_cardinality(std::string_view name, const StringColumn& column, std::size_t begin);
+
+  // A Nullable column: one byte a row (1 is NULL), then a value for every row.
+  template <typename Number>
+  void nullable_numbers(std::string_view name, std::string_view type, std::string_view nulls,
+                        std::span<const Number> values) {
+    header(name, type);
+    bytes_.append(nulls);
+    bytes_.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  }
+  void nullable_strings(std::string_view name, std::string_view nulls, const StringColumn& column);
+
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  struct Slot {
+    std::string_view text;
+    std::uint32_t key = 0;
+    bool used = false;
+  };
+
+  void header(std::string_view name, std::string_view type);
+  void string_values(const StringColumn& column, std::size_t begin);
+  std::uint32_t key_of(std::string_view text);
+  void grow_slots();
+
+  std::string bytes_;
+  std::size_t rows_ = 0;
+  // Of low_cardinality(): kept so that nothing is allocated for the next block.
+  std::vector<Slot> slots_;
+  std::vector<std::string_view> keys_;
+  std::vector<std::uint32_t> indexes_;
+};
+
+}  // namespace millrace::clickhouse

@@ -1,0 +1,201 @@
+#include "store/clickhouse/property_column.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/json.h"
+#include "store/clickhouse/sql_text.h"
+
+namespace millrace::clickhouse {
+namespace {
+
+std::string json_call(std::string_view function, std::string_view column, const std::vector<std::string>& path,
+                      std::string_view last) {
+  std::string call = fmt::format("{}({}", function, column);
+  for (const std::string& key : path) {
+    call += ", " + quote_string(key);
+  }
+  return call + std::string(last) + ")";
+}
+
+// Where the JSON value ends that begins at `at`; text.size() when it doesn't end.
+std::size_t value_end(std::string_view text, std::size_t at) {
+  int depth = 0;
+  bool in_string = false;
+  for (; at < text.size(); ++at) {
+    char c = text[at];
+    if (in_string) {
+      at += c == '\\' ? 1 : 0;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      if (--depth < 0) return at;
+    } else if (c == ',' && depth == 0) {
+      return at;
+    }
+  }
+  return text.size();
+}
+
+std::optional<std::string_view> find_member(std::string_view object, std::string_view key) {
+  if (object.size() < 2 || object[0] != '{') return {};
+  std::size_t at = 1;
+  while (at < object.size() && object[at] == '"') {
+    std::size_t key_end = at + 1;
+    while (key_end < object.size() && object[key_end] != '"') key_end += object[key_end] == '\\' ? 2 : 1;
+    std::size_t value = key_end + 2;
+    if (value >= object.size()) return {};
+    std::size_t end = value_end(object, value);
+    if (object.substr(at + 1, key_end - at - 1) == key) return object.substr(value, end - value);
+    at = end + 1;
+  }
+  return {};
+}
+
+bool is_number(std::string_view json) {
+  return !json.empty() && (json[0] == '-' || (json[0] >= '0' && json[0] <= '9'));
+}
+
+}  // namespace
+
+std::vector<std::string> split_path(std::string_view name) {
+  std::vector<std::string> path;
+  while (true) {
+    std::size_t dot = name.find('.');
+    path.emplace_back(name.substr(0, dot));
+    if (dot == std::string_view::npos) return path;
+    name.remove_prefix(dot + 1);
+  }
+}
+
+Result<void> check_declared(const DeclaredProperty& property) {
+  std::vector<std::string> path = split_path(property.name);
+  bool empty_part = std::any_of(path.begin(), path.end(), [](const std::string& part) { return part.empty(); });
+  bool odd = std::any_of(property.name.begin(), property.name.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == '`' || c == ':' || c == '\\' || c == 0x7f;
+  });
+  if (empty_part || odd || property.name.size() > 200) {
+    return invalid(
+        fmt::format("the property {} can't be declared: use names without control characters, `, : and \\, "
+                    "of at most 200 bytes, with single dots between the parts of a path",
+                    quote_string(property.name)));
+  }
+  return {};
+}
+
+std::string column_name(const DeclaredProperty& property) {
+  std::string name = "p_" + property.name;
+  std::replace(name.begin(), name.end(), '.', ':');
+  return name;
+}
+
+std::string column_type(DeclaredProperty::Type type) {
+  switch (type) {
+    case DeclaredProperty::Type::kInteger:
+      return "Nullable(Int64)";
+    case DeclaredProperty::Type::kNumber:
+      return "Nullable(Float64)";
+    case DeclaredProperty::Type::kBoolean:
+      return "Nullable(Bool)";
+    case DeclaredProperty::Type::kString:
+      break;
+  }
+  return "Nullable(String)";
+}
+
+std::string column_codec(DeclaredProperty::Type type) {
+  return type == DeclaredProperty::Type::kInteger ? "CODEC(T64, ZSTD(1))" : "CODEC(LZ4)";
+}
+
+std::string json_raw(std::string_view column, const std::vector<std::string>& path) {
+  return json_call("JSONExtractRaw", column, path, "");
+}
+
+std::string json_text(std::string_view column, const std::vector<std::string>& path) {
+  return json_call("JSONExtract", column, path, ", 'Nullable(String)'");
+}
+
+std::string column_default(const DeclaredProperty& property) {
+  std::vector<std::string> path = split_path(property.name);
+  std::string raw = json_raw("properties", path);
+  switch (property.type) {
+    case DeclaredProperty::Type::kInteger:
+      return fmt::format("coalesce(toInt64OrNull({0}), accurateCastOrNull(toFloat64OrNull({0}), 'Int64'))", raw);
+    case DeclaredProperty::Type::kNumber:
+      return fmt::format("toFloat64OrNull({})", raw);
+    case DeclaredProperty::Type::kBoolean:
+      return fmt::format("multiIf({0} = 'true', true, {0} = 'false', false, NULL)", raw);
+    case DeclaredProperty::Type::kString:
+      break;
+  }
+  return json_text("properties", path);
+}
+
+std::vector<std::string> escape_path(const std::vector<std::string>& path) {
+  std::vector<std::string> escaped;
+  for (const std::string& key : path) {
+    std::string quoted;
+    append_json_string(quoted, key);
+    escaped.push_back(quoted.substr(1, quoted.size() - 2));
+  }
+  return escaped;
+}
+
+std::optional<std::string_view> find_json(std::string_view object, const std::vector<std::string>& escaped_path) {
+  std::optional<std::string_view> value = object;
+  for (const std::string& key : escaped_path) {
+    value = find_member(*value, key);
+    if (!value) return {};
+  }
+  return value;
+}
+
+std::optional<double> number_value(std::string_view json) {
+  double value = 0;
+  if (!is_number(json)) return {};
+  auto [end, error] = std::from_chars(json.data(), json.data() + json.size(), value);
+  if (error != std::errc() || end != json.data() + json.size()) return {};
+  return value;
+}
+
+std::optional<std::int64_t> integer_value(std::string_view json) {
+  std::int64_t value = 0;
+  auto [end, error] = std::from_chars(json.data(), json.data() + json.size(), value);
+  if (error == std::errc() && end == json.data() + json.size()) return value;
+  std::optional<double> number = number_value(json);
+  constexpr double kLimit = 9223372036854775808.0;  // 2^63
+  if (!number || *number < -kLimit || *number >= kLimit) return {};
+  value = static_cast<std::int64_t>(*number);
+  if (static_cast<double>(value) != *number) return {};
+  return value;
+}
+
+std::optional<bool> boolean_value(std::string_view json) {
+  if (json == "true") return true;
+  if (json == "false") return false;
+  return {};
+}
+
+bool append_text_value(std::string_view json, std::string& to) {
+  if (json.empty() || json == "null") return false;
+  if (json[0] != '"') {
+    to.append(json);
+    return true;
+  }
+  std::string_view inner = json.substr(1, json.size() - 2);
+  if (inner.find('\\') == std::string_view::npos) {
+    to.append(inner);
+    return true;
+  }
+  Result<Json> parsed = Json::parse(json);
+  if (!parsed.ok()) return false;
+  to.append(parsed->text());
+  return true;
+}
+
+}  // namespace millrace::clickhouse

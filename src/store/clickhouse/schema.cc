@@ -1,0 +1,134 @@
+#include "store/clickhouse/schema.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "store/clickhouse/property_column.h"
+#include "store/clickhouse/sql_text.h"
+
+namespace millrace::clickhouse {
+namespace {
+
+// Parts that a power cut left damaged are set aside, however many: the log has their rows, and recovery counts them.
+constexpr const char* kSettings =
+    "max_suspicious_broken_parts = 1000000, max_suspicious_broken_parts_bytes = 1000000000000000, "
+    "deduplicate_merge_projection_mode = 'rebuild'";
+constexpr const char* kDurable =
+    ", fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, "
+    "min_compressed_bytes_to_fsync_after_merge = 1";
+
+std::string create_events(const std::string& database, const std::string& settings) {
+  return fmt::format(R"(CREATE TABLE IF NOT EXISTS {}.events (
+  project LowCardinality(String),
+  event LowCardinality(String),
+  time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+  received DateTime64(9, 'UTC') CODEC(T64, ZSTD(1)),
+  sent DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+  user_id String CODEC(ZSTD(1)),
+  anonymous_id String CODEC(ZSTD(1)),
+  session_id String CODEC(ZSTD(1)),
+  visitor String ALIAS if(user_id != '', user_id, anonymous_id),
+  message_id String CODEC(ZSTD(1)),
+  properties String CODEC(ZSTD(1)),
+  context String CODEC(ZSTD(1)),
+  generation UInt32,
+  `partition` UInt16,
+  sequence UInt64 CODEC(T64, ZSTD(1)),
+  epoch UInt32,
+  INDEX by_sequence (generation, `partition`, sequence) TYPE minmax GRANULARITY 1,
+  INDEX by_received received TYPE minmax GRANULARITY 1
+) ENGINE = MergeTree PARTITION BY toYYYYMM(received) ORDER BY (project, event, time)
+SETTINGS {})",
+                     quote_name(database), settings);
+}
+
+std::string create_owners(const std::string& database, const std::string& settings) {
+  return fmt::format(R"(CREATE TABLE IF NOT EXISTS {}.owners (
+  generation UInt32,
+  `partition` UInt16,
+  epoch UInt32,
+  first UInt64,
+  claim UInt64,
+  swept UInt8,
+  recorded DateTime64(3, 'UTC')
+) ENGINE = MergeTree ORDER BY (generation, `partition`, epoch)
+SETTINGS {})",
+                     quote_name(database), settings);
+}
+
+std::string create_versions(const std::string& database) {
+  return fmt::format(
+      "CREATE TABLE IF NOT EXISTS {}.schema_version (version UInt32, name String, applied DateTime64(3, 'UTC')) "
+      "ENGINE = MergeTree ORDER BY version SETTINGS fsync_after_insert = 1, fsync_part_directory = 1",
+      quote_name(database));
+}
+
+Result<int> current_version(const RunStatement& run, const std::string& database) {
+  MR_ASSIGN(std::string text, run(fmt::format("SELECT max(version) FROM {}.schema_version", quote_name(database))));
+  int version = 0;
+  std::from_chars(text.data(), text.data() + text.size(), version);
+  return version;
+}
+
+}  // namespace
+
+std::vector<Migration> migrations(const std::string& database, bool durable_tables) {
+  std::string settings = std::string(kSettings) + (durable_tables ? kDurable : "");
+  std::string owner_settings =
+      durable_tables ? "fsync_after_insert = 1, fsync_part_directory = 1" : "index_granularity = 8192";
+  std::string name = quote_name(database);
+  return {
+      {1, "events and owners", {create_events(database, settings), create_owners(database, owner_settings)}},
+      {2,
+       "projection by_minute",
+       {fmt::format(
+            "ALTER TABLE {}.events ADD PROJECTION IF NOT EXISTS by_minute (SELECT project, event, {} AS minute, "
+            "count(), min(time), max(time) GROUP BY project, event, minute)",
+            name, kMinute),
+        fmt::format("ALTER TABLE {}.events MATERIALIZE PROJECTION by_minute SETTINGS mutations_sync = 1", name)}},
+  };
+}
+
+Result<void> migrate(const RunStatement& run, const std::string& database, const std::vector<Migration>& steps) {
+  MR_TRY(run(fmt::format("CREATE DATABASE IF NOT EXISTS {} ENGINE = Atomic", quote_name(database))));
+  MR_TRY(run(create_versions(database)));
+  MR_ASSIGN(int current, current_version(run, database));
+  if (current > steps.back().version) {
+    return invalid(fmt::format(
+        "the database {} has schema version {}, this program knows versions up to {}: run the millrace that "
+        "made it, or a newer one",
+        database, current, steps.back().version));
+  }
+  for (const Migration& step : steps) {
+    if (step.version <= current) continue;
+    for (const std::string& statement : step.statements) MR_TRY(run(statement));
+    MR_TRY(run(fmt::format("INSERT INTO {}.schema_version (version, name, applied) SELECT {}, {}, now64(3, 'UTC')",
+                           quote_name(database), step.version, quote_string(step.name))));
+  }
+  return {};
+}
+
+Result<void> declare(const RunStatement& run, const std::string& database,
+                     const std::vector<DeclaredProperty>& declared) {
+  for (const DeclaredProperty& property : declared) {
+    MR_TRY(check_declared(property));
+    std::string column = column_name(property);
+    MR_TRY(run(fmt::format("ALTER TABLE {}.events ADD COLUMN IF NOT EXISTS {} {} DEFAULT {} {}", quote_name(database),
+                           quote_name(column), column_type(property.type), column_default(property),
+                           column_codec(property.type))));
+    MR_ASSIGN(std::string type,
+              run(fmt::format("SELECT type FROM system.columns WHERE database = {} AND table = 'events' AND name = {}",
+                              quote_string(database), quote_string(column))));
+    while (!type.empty() && type.back() == '\n') type.pop_back();
+    if (type != column_type(property.type)) {
+      return invalid(fmt::format(
+          "the property {} is declared as {}, but the store keeps it as {}: declare it as it was, or drop the "
+          "column {} of {}.events first",
+          property.name, column_type(property.type), type, column, database));
+    }
+  }
+  return {};
+}
+
+}  // namespace millrace::clickhouse

@@ -1,0 +1,37 @@
+#pragma once
+// The tables, and how they come to be: numbered steps forward, each recorded in `schema_version` when it is done. A
+// step may be run again after a crash in its midst. docs/formats/clickhouse-schema.md describes the result.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "store/store.h"
+
+namespace millrace::clickhouse {
+
+struct Migration {
+  int version;
+  std::string name;
+  std::vector<std::string> statements;
+};
+
+// All steps, oldest first. `durable_tables`: the engine's disk is not ours to sync, so its tables sync for themselves.
+std::vector<Migration> migrations(const std::string& database, bool durable_tables);
+
+// Runs a statement, gives the answer's body (TabSeparated).
+using RunStatement = std::function<Result<std::string>(const std::string& sql)>;
+
+// Brings the database to the newest version. kInvalid when it is newer than this program.
+Result<void> migrate(const RunStatement& run, const std::string& database, const std::vector<Migration>& steps);
+// Adds the columns of declared properties that are not there. kInvalid when one has another type.
+Result<void> declare(const RunStatement& run, const std::string& database,
+                     const std::vector<DeclaredProperty>& declared);
+
+// The minute an event lies in, as nanoseconds: the expression that the projection `by_minute` is grouped by, and that
+// queries must use to be served by it. It depends on no setting of a session, as the type of toStartOfMinute does.
+inline constexpr const char* kMinute =
+    "(toUnixTimestamp64Nano(time) - positiveModulo(toUnixTimestamp64Nano(time), toInt64(60000000000)))";
+
+}  // namespace millrace::clickhouse
