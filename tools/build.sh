@@ -6,6 +6,10 @@ cd "$(dirname "$0")/.."
 preset=$1
 shift
 
+# So that ccache caches in spite of precompiled headers, and knows a file again in another clone.
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+export CCACHE_BASEDIR=$PWD
+
 tools/setup.sh build
 [ "$preset" != fuzz ] || tools/setup.sh check
 if [ ! -e "build/$preset/build.ninja" ]; then

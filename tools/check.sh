@@ -13,6 +13,6 @@ echo "==> tidy"
 /usr/bin/python3 tools/tidy_test.py
 /usr/bin/python3 tools/tidy.py
 tools/build.sh dev unit_tests
-tools/clang_tidy.sh
+tools/clang_tidy.py
 echo "==> unit tests"
 ctest --test-dir build/dev --output-on-failure -j "$(nproc)" | grep -vE '^(Internal ctest|Test project| +Start )'

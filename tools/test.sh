@@ -38,7 +38,8 @@ crash() {
 }
 
 clients() {
-  tests/clients/run
+  tools/build.sh release engine_alone && tests/clients/clickhouse-client/run.sh build/release &&
+    /usr/bin/python3 -m pytest -q tests/clients
 }
 
 tools/setup.sh test && tools/build.sh release millrace || exit 1
