@@ -222,14 +222,8 @@ class SocketClient final : public Client {
         continue;
       }
       if (outcome.status == Status::kWantRead || outcome.status == Status::kWantWrite) {
-        auto ready =
-            wait_for(stream_.fd(), static_cast<short>(POLLIN | (outcome.status == Status::kWantWrite ? POLLOUT : 0)),
-                     deadline_ms_, wake_.get());
-        if (!ready.ok()) {
-          called_off_ = true;
-          return std::move(ready).error();
-        }
-        if ((*ready & POLLOUT) == 0 && outcome.status == Status::kWantWrite) return stop_sending();
+        MR_ASSIGN(bool answered, wait_to_send(outcome.status));
+        if (answered) return stop_sending();
         continue;
       }
       if (sent_ == Sent::kNothing) return unavailable("the server closed the connection");
@@ -237,6 +231,24 @@ class SocketClient final : public Client {
     }
     cut_short_ = false;
     return {};
+  }
+
+  // True when the server answers, or ends the connection, before it has the whole request. What can be read may also be
+  // TLS's own business.
+  Result<bool> wait_to_send(Status why) {
+    short events = static_cast<short>(why == Status::kWantWrite ? POLLIN | POLLOUT : POLLIN);
+    auto ready = wait_for(stream_.fd(), events, deadline_ms_, wake_.get());
+    if (!ready.ok()) {
+      called_off_ = true;
+      return std::move(ready).error();
+    }
+    if ((*ready & ~POLLOUT) == 0) return false;
+    char* into = in_.space(kReadBytes);
+    SocketStream::Outcome outcome = stream_.read(into, in_.room());
+    if (outcome.status == Status::kWantRead || outcome.status == Status::kWantWrite) return false;
+    in_.filled(outcome.bytes);
+    answer_begun_ = outcome.bytes > 0;
+    return true;
   }
 
   Result<void> stop_sending() {

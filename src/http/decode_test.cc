@@ -121,10 +121,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Decode,
 
 TEST(DecodeZstd, LargeWindowIsRefused) {
   std::string out;
-  auto result = decode(Encoding::kZstd, zstd(noise(20 << 20), 24), DecodeLimits(), out);
+  auto result = decode(Encoding::kZstd, zstd(noise(100), 24), DecodeLimits(), out);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code, Code::kFull);
-  EXPECT_TRUE(decode(Encoding::kZstd, zstd(noise(20 << 20), 23), DecodeLimits(), out).ok());
+  EXPECT_TRUE(decode(Encoding::kZstd, zstd(noise(100), 23), DecodeLimits(), out).ok());
 }
 
 TEST(DecodeIdentity, IsCopiedWithinTheLimit) {
