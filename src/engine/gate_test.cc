@@ -53,6 +53,8 @@ TEST_F(Gate, DatabasesOfOnesOwnMayBeMadeFilledChangedAndDropped) {
         "INSERT INTO mine.t SELECT a, s FROM millrace.events", "INSERT INTO mine.t VALUES (2, 'two')",
         "ALTER TABLE mine.t ADD COLUMN c Int64 DEFAULT 5", "CREATE VIEW mine.v AS SELECT * FROM millrace.events",
         "CREATE TABLE mine.copy ENGINE = Memory AS SELECT * FROM mine.t", "RENAME TABLE mine.copy TO mine.other",
+        "INSERT INTO mine.t (a, s) SELECT 5 AS query, 'f' AS engine FROM millrace.events",
+        "DELETE FROM mine.t WHERE a = 5",
         "CREATE MATERIALIZED VIEW mine.mv ENGINE = MergeTree ORDER BY a AS SELECT a FROM mine.t",
         "OPTIMIZE TABLE mine.t FINAL", "DELETE FROM mine.t WHERE a = 2", "TRUNCATE TABLE mine.other"}) {
     EXPECT_EQ(open_.ask(sql), "") << sql;
@@ -123,6 +125,13 @@ TEST_F(Gate, NothingElseIsChangedThroughThePublicPort) {
       "CREATE MATERIALIZED VIEW own.mv REFRESH EVERY 1 SECOND APPEND TO millrace.events AS SELECT 2 AS a, 'x' AS s",
       "CREATE WINDOW VIEW own.wv TO millrace.events AS SELECT count() FROM own.t GROUP BY tumble(now(), "
       "toIntervalSecond(1))",
+      "CREATE MATERIALIZED VIEW own.mv ENGINE = Memory AS SELECT a FROM millrace.events",
+      "CREATE MATERIALIZED VIEW own.mv ENGINE = Memory AS SELECT a FROM `mill\\x72ace`.events",
+      "CREATE MATERIALIZED VIEW own.mv ENGINE = Memory AS SELECT a FROM \xe2\x80\x9cmillrace\xe2\x80\x9d.events",
+      "CREATE MATERIALIZED VIEW own.mv ENGINE = Memory AS SELECT a FROM {db:Identifier}.events",
+      "CREATE\xc2\xa0MATERIALIZED\xc2\xa0VIEW own.mv ENGINE = Memory AS SELECT a FROM millrace.events",
+      "CREATE TABLE own.b (a String) ENGINE\xc2\xa0= Executable('x.sh', 'TSV')",
+      "ALTER TABLE own.mv MODIFY QUERY SELECT a FROM millrace.events",
       "CREATE TABLE own.b AS own.t ENGINE = Buffer(millrace, events, 1, 1, 1, 1, 1, 1, 1)",
       "CREATE TABLE own.b AS own.t ENGINE/**/Buffer(millrace, events, 1, 1, 1, 1, 1, 1, 1)",
       "CREATE TABLE own.b AS own.t ENGINE = Distributed('default', millrace, events)",
@@ -184,6 +193,16 @@ TEST_F(Gate, NothingElseIsChangedThroughThePublicPort) {
             before);
   EXPECT_EQ(internal_.ask("SELECT a, s FROM millrace.events"), "1\tone");
   EXPECT_EQ(internal_.ask("SELECT a, s FROM own.t"), "10\tten");
+}
+
+TEST_F(Gate, NoViewHangsOnInsertsOfMillracesTables) {
+  http::ClientResponse response = open_.post(
+      "CREATE MATERIALIZED VIEW own.mv ENGINE = Memory AS SELECT throwIf(a > 0) AS x FROM events", "database=millrace");
+  EXPECT_EQ(response.status, 403);
+  response = open_.post("CREATE MATERIALIZED VIEW own.mv ENGINE = Memory AS SELECT a FROM {d:Identifier}.events",
+                        "param_d=millrace");
+  EXPECT_EQ(response.status, 403);
+  EXPECT_EQ(internal_.ask("SELECT count() FROM system.tables WHERE engine = 'MaterializedView'"), "0");
 }
 
 TEST_F(Gate, PublicSessionsHaveGivenUpTheInternalRole) {

@@ -189,15 +189,15 @@ std::vector<std::string> names_in(std::string_view text, std::size_t names_max) 
   return names;
 }
 
+bool is_insert(std::string_view text) {
+  std::optional<Token> first = Lexer(text).next();
+  return first && (is_word(*first, "INSERT") || is_word(*first, "WITH"));
+}
+
 std::vector<std::string> engines_in(std::string_view text) {
   std::vector<std::string> engines;
   Lexer lexer(text);
   std::optional<Token> token = lexer.next();
-  if (!token) return engines;
-  if (!is_word(*token, "CREATE") && !is_word(*token, "ATTACH") && !is_word(*token, "REPLACE") &&
-      !is_word(*token, "ALTER")) {
-    return engines;
-  }
   while (token) {
     bool engine = is_word(*token, "ENGINE");
     token = lexer.next();

@@ -56,7 +56,10 @@ Statement look_at(std::string_view text);
 // `names_max`.
 std::vector<std::string> names_in(std::string_view text, std::size_t names_max);
 
-// The words that follow ENGINE (and an optional =), in statements that begin with CREATE, ATTACH, REPLACE or ALTER.
+// Of a statement that writes: whether it is an INSERT, by its first word (INSERT, or the WITH before one).
+bool is_insert(std::string_view text);
+
+// The words that follow ENGINE (and an optional =).
 std::vector<std::string> engines_in(std::string_view text);
 
 }  // namespace millrace::engine

@@ -83,7 +83,8 @@ TEST(SqlText, NamesAndEnginesAreListed) {
   EXPECT_THAT(engines_in("CREATE TABLE t (a Int8) ENGINE = Buffer(x, y)"), ElementsAre("Buffer"));
   EXPECT_THAT(engines_in("create table t engine/**/URL('x')"), ElementsAre("URL"));
   EXPECT_THAT(engines_in("CREATE TABLE t ENGINE"), Contains(""));
-  EXPECT_THAT(engines_in("SELECT engine FROM system.tables"), ElementsAre());
+  EXPECT_TRUE(is_insert("INSERT INTO t SELECT engine FROM system.tables"));
+  EXPECT_FALSE(is_insert("CREATE TABLE t"));
 }
 
 TEST(SqlText, UnfinishedTextsEndTheLexer) {
