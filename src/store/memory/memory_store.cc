@@ -226,7 +226,7 @@ Result<Takeover> MemoryStore::owner(PartitionId partition) {
     return unavailable("the memory store was told not to answer");
   }
   auto found = takeovers_.find(partition);
-  if (found == takeovers_.end()) {
+  if (found == takeovers_.end() || found->second.empty()) {
     return Takeover{partition, Epoch(0), SequenceNumber(0)};
   }
   return found->second.back();
