@@ -1,0 +1,473 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "model/record.h"
+#include "model/row_hash.h"
+#include "process/sabotage.h"
+#include "process/sim_world_for_test.h"
+
+namespace millrace {
+namespace {
+
+constexpr PartitionId kPartition{0};
+constexpr TimeNs kHour = 3600 * 1'000'000'000LL;
+constexpr TimeNs kSimStart = 1'700'000'000'000'000'000LL;
+
+class IgnoreListener final : public AppendListener {
+ public:
+  void appended(PartitionId, Result<SequenceRange>) override {}
+};
+
+ProcessorOptions draw_options(SimRandom& random, bool with_damage) {
+  ProcessorOptions options;
+  options.folder = "/process";
+  options.batch_rows_max = static_cast<std::uint32_t>(1 + random.below(12));
+  options.batch_age_ns_max = static_cast<std::int64_t>(random.below(3)) * 200'000'000;
+  options.checkpoint_interval_ns = 1'500'000 + static_cast<std::int64_t>(random.below(4)) * 300'000'000;
+  options.checkpoint_trail_ns = random.chance(200) ? 2'000'000'000 : 0;
+  options.snapshot_log_bytes = 300 + random.below(3000);
+  options.ids.chunk_ids = 4;
+  options.ids.ids_max = with_damage ? 10'000 : 4 + random.below(24);
+  options.ids.window_ns = with_damage ? 1'000'000 * kHour : static_cast<std::int64_t>(1 + random.below(24)) * kHour;
+  options.step_events_max = static_cast<std::uint32_t>(1 + random.below(12));
+  options.scan_events = static_cast<std::uint32_t>(1 + random.below(12));
+  return options;
+}
+
+MemoryStoreFaults draw_faults(SimRandom& random) {
+  MemoryStoreFaults faults;
+  faults.seed = random.next();
+  int strength = static_cast<int>(random.below(4));  // calm stores too
+  faults.unknown_stored = static_cast<int>(random.below(40)) * strength;
+  faults.unknown_nothing = static_cast<int>(random.below(40)) * strength;
+  faults.unknown_part = static_cast<int>(random.below(40)) * strength;
+  faults.unknown_late = static_cast<int>(random.below(60)) * strength;
+  faults.full = static_cast<int>(random.below(30)) * strength;
+  faults.unavailable = static_cast<int>(random.below(30)) * strength;
+  faults.settle_fails = static_cast<int>(random.below(60)) * strength;
+  faults.ask_fails = static_cast<int>(random.below(20)) * strength;
+  faults.flush_fails = static_cast<int>(random.below(60)) * strength;
+  faults.take_over_fails = static_cast<int>(random.below(100)) * strength;
+  return faults;
+}
+
+}  // namespace
+
+void PlainIds::forget(TimeNs received) {
+  while (!chunks_.empty()) {
+    Chunk& oldest = chunks_.front();
+    bool old = oldest.newest < received - limits_.window_ns;
+    bool over = oldest.ids.size() == limits_.chunk_ids && first_.size() - oldest.ids.size() >= limits_.ids_max;
+    if (!old && !over) {
+      return;
+    }
+    for (const std::string& id : oldest.ids) {
+      first_.erase(id);
+    }
+    chunks_.pop_front();
+  }
+}
+
+bool PlainIds::repeat(const std::string& id, std::uint64_t at, TimeNs received) {
+  if (!first_.try_emplace(id, at).second) {
+    return true;
+  }
+  if (chunks_.empty() || chunks_.back().ids.size() == limits_.chunk_ids) {
+    chunks_.emplace_back();
+  }
+  chunks_.back().ids.push_back(id);
+  chunks_.back().newest = std::max(chunks_.back().newest, received);
+  return false;
+}
+
+EventView SimWorld::Sent::view() const {
+  EventView view;
+  view.project = project;
+  view.event = event;
+  view.user_id = user;
+  view.id_kind = id_kind;
+  view.id = id;
+  view.time = time;
+  view.received = received;
+  view.properties = properties;
+  return view;
+}
+
+SimWorld::SimWorld(std::uint64_t seed)
+    : seed_(seed),
+      random_(seed * 7919 + 1),
+      with_damage_(random_.chance(200)),
+      with_thefts_(random_.chance(400)),
+      options_(draw_options(random_, with_damage_)),
+      stream_(MemoryStreamOptions{Generation(1), 1, 64 << 20, false}),
+      faults_(draw_faults(random_)),
+      store_(faults_),
+      wall_(kSimStart),
+      received_(kSimStart) {
+  failed_.hook = [this] { return fate_of_call(&owner_); };
+  start_owner(std::make_unique<SimFiles>());
+}
+
+SimWorld::~SimWorld() = default;
+
+// Asked at every call that an owner makes: whether it lives on, and whether a disk's call fails.
+Result<void> SimWorld::fate_of_call(Owner*) {
+  if (crash_in_calls_ > 0 && --crash_in_calls_ == 0) {
+    throw Crash{};
+  }
+  if (!calm_ && random_.chance(5)) {
+    return unavailable("the simulated disk failed");
+  }
+  return {};
+}
+
+void SimWorld::start_owner(std::unique_ptr<SimFiles> files) {
+  owner_.files = std::move(files);
+  owner_.store = std::make_unique<SimConnection>(store_);
+  owner_.files->hook = [this] { return fate_of_call(&owner_); };
+  owner_.store->hook = [this] { return fate_of_call(&owner_); };
+  owner_.store->keep_back = [this](const EventBatch& batch, std::size_t begin, std::size_t end) {
+    bool kept = !calm_ && random_.chance(6);
+    if (kept) {
+      late_.push_back({batch, begin, end});
+    }
+    return kept;
+  };
+  owner_.processor =
+      std::make_unique<Processor>(ProcessorParts{stream_, *owner_.store, failed_, *owner_.files, metrics_}, options_);
+}
+
+SimWorld::Sent SimWorld::make_event() {
+  Sent sent;
+  sent.project = "p";
+  sent.event = random_.chance(30) ? std::string(MemoryStore::kRefusedEvent) : "e" + std::to_string(random_.below(3));
+  sent.user = "u" + std::to_string(random_.below(3));
+  sent.time = received_ - static_cast<TimeNs>(random_.below(1000));
+  sent.received = received_;
+  sent.properties = fmt::format("{{\"n\":{}}}", sent_.size());
+  if (!random_.chance(150)) {
+    sent.id_kind = random_.chance(800) ? IdKind::kMessage : IdKind::kBatch;
+    // Mostly from among the latest, so that repeats come soon as well as late.
+    std::uint64_t newest = sent_.size() / 2;
+    sent.id = "i" + std::to_string(newest - std::min(newest, random_.below(1 + random_.below(40))));
+  }
+  return sent;
+}
+
+void SimWorld::append() {
+  if (random_.chance(60)) {
+    received_ += static_cast<TimeNs>(random_.below(40)) * kHour;  // nights, and now and then a month's end
+  }
+  received_ += static_cast<TimeNs>(random_.below(2'000'000'000));
+  wall_ = std::max(wall_, received_);
+  std::string record;
+  begin_record(record, "p");
+  std::uint64_t first = sent_.size();
+  std::uint32_t events = static_cast<std::uint32_t>(1 + random_.below(6));
+  for (std::uint32_t i = 0; i < events; ++i) {
+    sent_.push_back(make_event());
+    sent_.back().record = first;
+    append_event(record, sent_.back().view());
+  }
+  IgnoreListener listener;
+  bool taken = stream_.append({kPartition, events, received_, record, &listener}).ok();
+  EXPECT_TRUE(taken);
+  stream_.flush();
+}
+
+void SimWorld::die(Death death) {
+  bool power = death == Death::kPower;
+  // One that has not taken over yet would rightly do so when it wakes.
+  bool pauses = death == Death::kPause && !owner_.processor->recovering();
+  std::unique_ptr<SimFiles> files = pauses ? owner_.files->copy() : std::move(owner_.files);
+  files->hook = [] { return Result<void>(); };
+  if (pauses) {
+    old_owners_.push_back(std::move(owner_));  // it doesn't know that it was taken for dead
+    owner_ = {};
+  } else {
+    owner_.processor.reset();
+  }
+  if (power) {
+    files->cut_power();
+    store_.cut_power();
+  }
+  failed_.crash();
+  bool nothing_given_up = stream_.state(kPartition).begin.value == 0;
+  if (with_thefts_ && random_.chance(80) && nothing_given_up) {
+    store_.wipe();
+    late_.clear();
+    old_owners_.clear();
+  } else if (with_thefts_ && random_.chance(150) && !sent_.empty()) {
+    std::uint64_t begin = random_.below(sent_.size());
+    begin = std::max(begin, stream_.state(kPartition).begin.value);
+    store_.lose(kPartition, {SequenceNumber(begin), SequenceNumber(begin + random_.below(20))});
+  }
+  start_owner(std::move(files));
+}
+
+void SimWorld::step_owner() {
+  try {
+    StepResult result = owner_.processor->step(wall_, monotonic_);
+    if (result.next == StepResult::Next::kStopped) {
+      const std::optional<Error>& error = owner_.processor->error();
+      stopped_ = "stopped: " + (error ? error->message : "drained");
+    } else if (result.next == StepResult::Next::kTime) {
+      monotonic_ = std::max(monotonic_, result.until);
+    } else if (result.next == StepResult::Next::kEvents) {
+      monotonic_ += 50'000'000;
+    }
+    monotonic_ += 1'000'000;
+  } catch (const Crash&) {
+    crash_in_calls_ = 0;
+    die(random_.chance(400) ? Death::kPower : Death::kKill);
+  }
+}
+
+void SimWorld::step_old_owners() {
+  // The store holds unknown outcomes against the partition, not against the owner that has to settle them.
+  MemoryStoreFaults faults = faults_;
+  faults_ = {};
+  faults_.seed = random_.next();
+  store_.set_faults(faults_);
+  std::size_t rules = store_.broken_rules().size();
+  for (Owner& old : old_owners_) {
+    if (!old.processor) {
+      continue;
+    }
+    try {
+      (void)old.processor->step(wall_, monotonic_);
+    } catch (const Crash&) {
+      crash_in_calls_ = 0;
+      old.processor.reset();  // for good
+    }
+  }
+  rules_excused_ += store_.broken_rules().size() - rules;
+  faults_ = faults;
+  faults_.seed = random_.next();
+  store_.set_faults(faults_);
+}
+
+void SimWorld::wake_late_insert() {
+  if (late_.empty()) {
+    return;
+  }
+  Late late = std::move(late_.front());
+  late_.erase(late_.begin());
+  store_.script(InsertFate::kStored);
+  std::size_t rules = store_.broken_rules().size();
+  (void)store_.insert(late.batch, late.begin, late.end).ok();
+  rules_excused_ += store_.broken_rules().size() - rules;  // its owner had settled nothing: it is that bad
+}
+
+void SimWorld::hurt() {
+  if (with_damage_ && random_.chance(300) && !sent_.empty()) {
+    std::uint64_t at = sent_[random_.below(sent_.size())].record;
+    stream_.damage(kPartition, {SequenceNumber(at), SequenceNumber(at + 1)});
+    for (Sent& sent : sent_) {
+      sent.damaged |= sent.record == at;
+    }
+  } else if (!with_damage_ && !with_thefts_) {  // what was stolen must still be in the log
+    stream_.retain_from(kPartition, SequenceNumber(random_.below(sent_.size() + 1)));
+  }
+}
+
+void SimWorld::act() {
+  std::uint64_t draw = random_.below(1000);
+  if (draw < 150) {
+    append();
+  } else if (draw < 165 && crash_in_calls_ == 0) {
+    crash_in_calls_ = 1 + random_.below(30);
+  } else if (draw < 175) {
+    constexpr Death kDeaths[] = {Death::kPower, Death::kKill, Death::kPause};
+    die(kDeaths[random_.below(3)]);
+  } else if (draw < 190) {
+    wake_late_insert();
+  } else if (draw < 230) {
+    step_old_owners();
+  } else if (draw < 250) {
+    hurt();
+  } else {
+    step_owner();
+  }
+}
+
+void SimWorld::calm_down() {
+  calm_ = true;
+  crash_in_calls_ = 0;
+  faults_ = {};
+  faults_.seed = random_.next();
+  store_.set_faults(faults_);
+  while (!late_.empty()) {
+    wake_late_insert();
+  }
+  die(Death::kKill);
+  for (int i = 0; i < 5000 && !stopped_; ++i) {
+    PartitionProgress progress = owner_.processor->progress();
+    if (!owner_.processor->recovering() && progress.stored_until.value == sent_.size()) {
+      break;
+    }
+    step_owner();
+    if (i % 8 == 0) {
+      step_old_owners();
+    }
+  }
+}
+
+std::optional<std::string> SimWorld::run() {
+  std::uint64_t actions = 50 + random_.below(400);
+  for (std::uint64_t i = 0; i < actions && !stopped_; ++i) {
+    act();
+  }
+  calm_down();
+  if (stopped_) {
+    return stopped_;
+  }
+  return check();
+}
+
+std::optional<std::string> SimWorld::check_rows(const std::vector<MemoryStore::Row>& rows) {
+  PlainIds ids(options_.ids);
+  std::size_t at = 0;
+  std::map<std::string, bool> first_damaged;
+  for (std::uint64_t place = 0; place < sent_.size(); ++place) {
+    const Sent& sent = sent_[place];
+    if (sent.record == place) {
+      ids.forget(sent.received);
+    }
+    std::string key = sent.user + "/" + sent.id + "/" + std::to_string(static_cast<int>(sent.id_kind));
+    bool repeat = sent.id_kind != IdKind::kNone && ids.repeat(key, place, sent.received);
+    if (!repeat && sent.id_kind != IdKind::kNone) {
+      first_damaged[key] = sent.damaged;
+    }
+    bool there = at < rows.size() && rows[at].place.sequence.value == place;
+    bool twice = there && at + 1 < rows.size() && rows[at + 1].place.sequence.value == place;
+    bool refused = sent.event == MemoryStore::kRefusedEvent;
+    if (twice) {
+      return fmt::format("event {} is stored twice", place);
+    }
+    bool may_stand_in = repeat && first_damaged[key];  // the one that it repeats can't be read
+    if (there && (refused || (repeat && !may_stand_in))) {
+      return fmt::format("event {} is stored, but is {}", place, refused ? "unstorable" : "a repeat");
+    }
+    if (!there && !repeat && !refused && !sent.damaged) {
+      return fmt::format("event {} is missing", place);
+    }
+    if (refused && !repeat && !sent.damaged && !failed_.durable().contains(place)) {
+      return fmt::format("event {} was refused and is not among the failed events", place);
+    }
+    if (there) {
+      EventView wanted = sent.view();
+      if (row_hash(rows[at].view(), rows[at].place) != row_hash(
+                                                           [&] {
+                                                             wanted.id = sent.id_kind == IdKind::kMessage
+                                                                             ? wanted.id
+                                                                             : std::string_view();
+                                                             return wanted;
+                                                           }(),
+                                                           {Generation(1), kPartition, SequenceNumber(place)})) {
+        return fmt::format("event {} is stored with other contents", place);
+      }
+      ++at;
+    }
+  }
+  if (at != rows.size()) {
+    return std::string("there are rows of no event");
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> SimWorld::check() {
+  std::vector<MemoryStore::Row> rows = store_.rows();
+  if (std::optional<std::string> wrong = check_rows(rows)) {
+    PartitionProgress now = owner_.processor->progress();
+    const std::optional<Error>& error = owner_.processor->error();
+    return fmt::format("{} (stored until {} of {}, lost {}, {})", *wrong, now.stored_until.value, sent_.size(),
+                       now.lost, error ? error->message : "no error");
+  }
+  PartitionProgress progress = owner_.processor->progress();
+  std::uint64_t until = progress.stored_until.value;
+  if (until != sent_.size()) {
+    return fmt::format("stored until {} of {}, {}", until, sent_.size(),
+                       owner_.processor->recovering() ? "recovering" : "running");
+  }
+  if (until != progress.rows + progress.repeats + progress.failed + progress.lost || progress.rows != rows.size()) {
+    return fmt::format("{} != {} rows (of {}) + {} repeats + {} failed + {} lost", until, progress.rows, rows.size(),
+                       progress.repeats, progress.failed, progress.lost);
+  }
+  if (!with_damage_ && progress.lost > 0) {
+    return fmt::format("{} events are said to be lost", progress.lost);
+  }
+  if (store_.broken_rules().size() > rules_excused_) {
+    return store_.broken_rules().back();
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+std::uint64_t seeds_to_run(std::uint64_t otherwise) {
+  const char* text = std::getenv("MILLRACE_SIM_SEEDS");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+class ProcessSimulation : public testing::Test {
+ protected:
+  // Thousands of simulated disasters would drown the report in their complaints.
+  void SetUp() override {
+    if (std::getenv("MILLRACE_SIM_LOG") == nullptr) {
+      terminal_ = ::dup(STDERR_FILENO);
+      int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+      ::dup2(nowhere, STDERR_FILENO);
+      ::close(nowhere);
+    }
+  }
+  void TearDown() override {
+    sabotage = Sabotage::kNone;
+    if (terminal_ >= 0) {
+      ::dup2(terminal_, STDERR_FILENO);
+      ::close(terminal_);
+    }
+  }
+
+ private:
+  int terminal_ = -1;
+};
+
+TEST_F(ProcessSimulation, EveryEventIsStoredOnceWhateverHappens) {
+  const char* only = std::getenv("MILLRACE_SIM_SEED");
+  std::uint64_t first = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
+  std::uint64_t count = only != nullptr ? 1 : seeds_to_run(3000);
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    SimWorld world(seed);
+    std::optional<std::string> wrong = world.run();
+    ASSERT_FALSE(wrong) << "MILLRACE_SIM_SEED=" << seed << ": " << *wrong;
+  }
+}
+
+class SabotagedProcess : public ProcessSimulation, public testing::WithParamInterface<Sabotage> {};
+
+TEST_P(SabotagedProcess, IsFoundOut) {
+  sabotage = GetParam();
+  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+    SimWorld world(seed);
+    if (std::optional<std::string> wrong = world.run()) {
+      std::printf("found with seed %llu: %s\n", static_cast<unsigned long long>(seed), wrong->c_str());
+      return;
+    }
+  }
+  FAIL() << "no seed shows this fault";
+}
+
+INSTANTIATE_TEST_SUITE_P(Process, SabotagedProcess,
+                         testing::Values(Sabotage::kPositionAfterFlush, Sabotage::kCheckpointOffByOne,
+                                         Sabotage::kIdsForgottenOnStart, Sabotage::kRepeatIfEqual, Sabotage::kNoSettle,
+                                         Sabotage::kNoTakeover, Sabotage::kRetryWholeRange, Sabotage::kForgetByClock,
+                                         Sabotage::kSkipRecoveryScan, Sabotage::kHalfFailedPassed));
+
+}  // namespace
+}  // namespace millrace

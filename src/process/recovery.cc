@@ -1,0 +1,494 @@
+#include "process/recovery.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "io/random.h"
+#include "process/sabotage.h"
+
+namespace millrace {
+namespace {
+
+constexpr SequenceNumber kEnd{UINT64_MAX};
+constexpr std::uint64_t kSearchPlaces = 65'536;  // ranges of so many are asked for row by row
+
+// The parts of `range` that are not in `present` (ascending).
+std::vector<SequenceRange> absent(SequenceRange range, const std::vector<SequenceNumber>& present) {
+  std::vector<SequenceRange> runs;
+  SequenceNumber at = range.begin;
+  for (auto place = std::lower_bound(present.begin(), present.end(), range.begin);
+       place != present.end() && *place < range.end; ++place) {
+    if (at < *place) {
+      runs.push_back({at, *place});
+    }
+    at = place->plus(1);
+  }
+  if (at < range.end) {
+    runs.push_back({at, range.end});
+  }
+  return runs;
+}
+
+}  // namespace
+
+Recovery::Recovery(const ProcessorParts& parts, const ProcessorOptions& options) : parts_(parts), options_(options) {}
+
+Result<bool> Recovery::step() {
+  MR_TRY(step_once());
+  return phase_ == Phase::kDone;
+}
+
+Result<void> Recovery::step_once() {
+  switch (phase_) {
+    case Phase::kLoad:
+      return load();
+    case Phase::kFold:
+      return fold();
+    case Phase::kCompare:
+      return compare();
+    case Phase::kSearch:
+      return search();
+    case Phase::kRepair:
+      return repair(Phase::kRecount);
+    case Phase::kRecount:
+      return recount();
+    case Phase::kScan:
+      return scan();
+    case Phase::kRepairRaised:
+      return repair(Phase::kTakeOver);
+    case Phase::kTakeOver:
+      return take_over();
+    case Phase::kRewrite:
+      return repair(Phase::kFinish);
+    case Phase::kFinish:
+      return finish();
+    case Phase::kDone:
+      return {};
+  }
+  return {};
+}
+
+Result<StoredRange> Recovery::stored(SequenceRange range, bool with_hash) {
+  if (range.begin >= range.end) {
+    return StoredRange{};
+  }
+  return parts_.store.count(options_.partition, range, with_hash);
+}
+
+Result<void> Recovery::load() {
+  damaged_.clear();
+  failed_past_ = lost_past_ = 0;
+  MR_TRY(parts_.files.make_folders(options_.folder));
+  snapshots_.emplace(parts_.files, options_.folder, parts_.stream.generation(), options_.partition);
+  MR_ASSIGN(std::optional<Snapshot> snapshot, snapshots_->load());
+  for (const std::string& complaint : snapshots_->complaints()) {
+    log_error("a snapshot is damaged, an older one or the log's begin is used", {{"snapshot", complaint}});
+  }
+  if (!MR_SABOTAGED(kNoSettle)) {
+    MR_TRY(parts_.store.settle(options_.partition));  // nobody's insert may land after the store has been asked
+  }
+  MR_TRY(choose_checkpoint(snapshot));
+  MR_TRY(check_log_end());
+  MR_TRY(begin_fold(std::move(snapshot)));
+  phase_ = Phase::kFold;
+  return {};
+}
+
+Result<void> Recovery::choose_checkpoint(const std::optional<Snapshot>& snapshot) {
+  MR_ASSIGN(Takeover owner, parts_.store.owner(options_.partition));
+  Result<Checkpoint> loaded =
+      load_checkpoint(parts_.files, options_.folder, parts_.stream.generation(), options_.partition);
+  if (!loaded.ok() && loaded.error().code == Code::kCorrupt) {
+    log_error("the checkpoint is damaged, the newest snapshot's is used", {{"error", loaded.error().message}});
+  } else if (!loaded.ok() && loaded.error().code != Code::kNotFound) {
+    return loaded.error();
+  }
+  checkpoint_ = Checkpoint{parts_.stream.generation(), options_.partition, {}, {}, {}};
+  if (loaded.ok()) {
+    checkpoint_ = *loaded;
+  } else if (snapshot) {
+    checkpoint_ = snapshot->checkpoint;
+  }
+  if (snapshot && snapshot->checkpoint.counts.position > checkpoint_.counts.position) {
+    // Past a checkpoint that trails, the snapshot alone knows why places have no row.
+    const Counts& newer = snapshot->checkpoint.counts;
+    failed_past_ = newer.failed - std::min(newer.failed, checkpoint_.counts.failed);
+    lost_past_ = newer.lost - std::min(newer.lost, checkpoint_.counts.lost);
+  }
+  if (loaded.ok() && checkpoint_.epoch < owner.epoch) {
+    return invalid(
+        fmt::format("the checkpoint of partition {} in {} was written by epoch {}, but epoch {} has taken the "
+                    "partition over in the store since: another server uses this store, or the folder is an "
+                    "old copy. Stop the other server, or remove the checkpoint and snapshots of the partition "
+                    "to have the store compared with this log row by row",
+                    options_.partition.value, options_.folder, checkpoint_.epoch.value, owner.epoch.value));
+  }
+  if (owner.epoch.value > 0) {
+    add_owner(checkpoint_.owners, {owner.epoch, owner.first}, SequenceNumber(0));
+  }
+  checkpoint_.epoch = std::max(checkpoint_.epoch, owner.epoch).plus(1);
+  old_position_ = checkpoint_.counts.position;
+  return {};
+}
+
+Result<void> Recovery::check_log_end() {
+  SequenceNumber end = parts_.stream.state(options_.partition).durable_end;
+  if (old_position_ > end) {
+    return corrupt(
+        fmt::format("the log of partition {} ends at {}, but events up to {} were stored: the log has lost its "
+                    "end, or is an older copy. Put the right log back; or begin a new generation",
+                    options_.partition.value, end.value, old_position_.value));
+  }
+  MR_ASSIGN(StoredRange beyond, stored({end, kEnd}));
+  if (beyond.rows > 0) {
+    return corrupt(
+        fmt::format("the store has {} rows of partition {} that lie past the end of the log at {}: the log has "
+                    "lost its end, or is of another server. Put the right log back; or begin a new generation",
+                    beyond.rows, options_.partition.value, end.value));
+  }
+  return {};
+}
+
+Result<void> Recovery::begin_fold(std::optional<Snapshot> snapshot) {
+  SequenceNumber from;
+  if (snapshot) {
+    from = snapshot->checkpoint.counts.position;
+    fold_.emplace(std::move(snapshot->state), from);
+  } else {
+    fold_.emplace(FoldState{IdHasher(random_bytes(kIdSecretBytes)), IdTable(options_.ids), Gaps()}, from);
+  }
+  SequenceNumber begin = parts_.stream.state(options_.partition).begin;
+  ids_incomplete_ = begin > from;
+  if (ids_incomplete_) {
+    MR_TRY(skip_what_the_log_lost(begin));
+  }
+  MR_ASSIGN(cursor_, LogCursor::open(parts_.stream, options_.partition, fold_->position()));
+  return {};
+}
+
+// Without the log from the snapshot on, the store has the last word about what lies before the log's begin.
+Result<void> Recovery::skip_what_the_log_lost(SequenceNumber begin) {
+  log_error("the log begins past the newest snapshot: ids between them are unknown, repeats of them will be stored",
+            {{"partition", options_.partition.value}, {"log_begins_at", begin.value}});
+  MR_ASSIGN(StoredRange kept, stored({SequenceNumber(0), begin}, true));
+  if (kept.rows > begin.value) {
+    return corrupt("the store has rows twice: rebuild it from the log, or from a backup");
+  }
+  std::uint64_t gaps = begin.value - kept.rows;
+  fold_->gaps().set_floor(begin, gaps);
+  fold_->pass(begin);
+  Counts& counts = checkpoint_.counts;
+  if (counts.position < begin) {
+    counts.repeats = std::min(counts.repeats, gaps);
+    counts.failed = std::min(counts.failed, gaps - counts.repeats);
+    counts.lost = gaps - counts.repeats - counts.failed;
+    counts.rows = kept.rows;
+    counts.hash = kept.hash;
+    counts.position = old_position_ = begin;
+  }
+  return {};
+}
+
+Result<bool> Recovery::fold_entry() {
+  Result<StreamEntry> entry = cursor_->next();
+  if (!entry.ok()) {
+    return entry.error().code == Code::kNotFound ? Result<bool>(false) : Result<bool>(entry.error());
+  }
+  SequenceNumber intact_until = fold_->position();
+  if (!entry->damaged) {
+    MR_ASSIGN(EntryPart part, fold_->fold(*entry, nullptr));
+    intact_until = part.next;
+  }
+  if (intact_until < entry->range.end) {
+    fold_->pass(entry->range.end);
+    intact_until = std::max(intact_until, old_position_);
+    if (intact_until < entry->range.end) {
+      damaged_.push_back({intact_until, entry->range.end});
+    }
+  }
+  return true;
+}
+
+Result<void> Recovery::fold() {
+  SequenceNumber until = std::min(old_position_, fold_->position().plus(options_.step_events_max));
+  while (fold_->position() < until) {
+    MR_ASSIGN(bool more, fold_entry());
+    if (!more) {
+      return unavailable("the log does not give what it says is durable");
+    }
+  }
+  if (fold_->position() >= old_position_) {
+    phase_ = Phase::kCompare;
+  }
+  return {};
+}
+
+// Engines set damaged parts aside below the checkpoint too.
+Result<void> Recovery::compare() {
+  SequenceRange below{SequenceNumber(0), old_position_};
+  MR_ASSIGN(StoredRange found, stored(below));
+  std::uint64_t rows = checkpoint_.counts.rows;
+  if (found.rows > rows) {
+    return corrupt(
+        fmt::format("the store has {} rows of partition {} before {}, the checkpoint says {}: they are not of "
+                    "one history. Put back the store and the folder {} of the same time, or remove the "
+                    "partition's checkpoint and snapshots to have it compared with the log row by row",
+                    found.rows, options_.partition.value, old_position_.value, rows, options_.folder));
+  }
+  shortage_ = rows - found.rows;
+  missing_.clear();
+  if (shortage_ == 0 && fold_->gaps().rows(below) == rows) {
+    begin_scan();
+    return {};
+  }
+  if (shortage_ > 0) {
+    log_error("the store has lost rows that it had made durable; they are read from the log again",
+              {{"partition", options_.partition.value}, {"rows", shortage_}});
+  }
+  to_search_ = {{fold_->gaps().floor(), old_position_}};
+  phase_ = Phase::kSearch;
+  return {};
+}
+
+Result<void> Recovery::search() {
+  if (to_search_.empty()) {
+    after_search();
+    return {};
+  }
+  SequenceRange range = to_search_.back();
+  std::uint64_t wanted = fold_->gaps().rows(range);
+  MR_ASSIGN(StoredRange found, stored(range));
+  if (found.rows > wanted && !ids_incomplete_) {
+    return corrupt(
+        fmt::format("the store has {} rows of partition {} in [{}, {}), the log has {}: remove the partition's "
+                    "rows from the store, and they are written again from the log",
+                    found.rows, options_.partition.value, range.begin.value, range.end.value, wanted));
+  }
+  if (found.rows >= wanted) {
+    to_search_.pop_back();
+    return {};
+  }
+  std::uint64_t places = range.end.value - range.begin.value;
+  if (found.rows > 0 && places > kSearchPlaces) {
+    SequenceNumber middle = range.begin.plus(places / 2);
+    to_search_.back() = {middle, range.end};
+    to_search_.push_back({range.begin, middle});
+    return {};
+  }
+  std::vector<SequenceNumber> present;
+  if (found.rows > 0) {
+    MR_ASSIGN(present, parts_.store.present(options_.partition, range));
+  }
+  for (SequenceRange run : absent(range, present)) {
+    missing_.push_back(run);
+  }
+  to_search_.pop_back();
+  return {};
+}
+
+void Recovery::after_search() {
+  std::uint64_t rows = 0;
+  for (SequenceRange range : missing_) {
+    rows += fold_->gaps().rows(range);
+  }
+  // Places that the checkpoint didn't count as rows either failed or were lost after the snapshot. Where repeats can't
+  // be told from rows that went missing, a row too few is better than one twice.
+  bool known_not_to_be_rows = shortage_ == 0;
+  bool ambiguous = ids_incomplete_ && rows != shortage_;
+  if (!known_not_to_be_rows && !ambiguous) {
+    begin_repair(Phase::kRepair, missing_);
+    return;
+  }
+  for (SequenceRange range : missing_) {
+    fold_->gaps().add(range);
+  }
+  if (known_not_to_be_rows) {
+    begin_scan();
+  } else {
+    phase_ = Phase::kRecount;
+  }
+}
+
+void Recovery::begin_repair(Phase phase, std::vector<SequenceRange> ranges) {
+  repair_.emplace(parts_, options_, fold_->gaps(), std::move(ranges), checkpoint_.owners);
+  phase_ = phase;
+}
+
+Result<void> Recovery::repair(Phase after) {
+  MR_ASSIGN(bool done, repair_->step());
+  if (!done) {
+    return {};
+  }
+  for (SequenceNumber place : repair_->failed()) {
+    fold_->gaps().add({place, place.plus(1)});
+  }
+  failed_past_ += after == Phase::kRecount ? 0 : repair_->failed().size();
+  for (SequenceRange range : repair_->unreadable()) {
+    lost_past_ += after == Phase::kRecount ? 0 : fold_->gaps().rows(range);
+    fold_->gaps().add(range);
+  }
+  repair_.reset();
+  phase_ = after;
+  return {};
+}
+
+Result<void> Recovery::recount() {
+  MR_ASSIGN(StoredRange found, stored({SequenceNumber(0), old_position_}, true));
+  Counts& counts = checkpoint_.counts;
+  if (found.rows < counts.rows) {
+    std::uint64_t lost = counts.rows - found.rows;
+    log_error("rows that the store has lost are no longer in the log: they are lost",
+              {{"partition", options_.partition.value}, {"rows", lost}});
+    parts_.metrics.add(Metric::kProcessLost, static_cast<std::int64_t>(lost));
+    counts.lost += lost;
+  }
+  std::uint64_t more = found.rows > counts.rows ? found.rows - counts.rows : 0;  // taken at last
+  for (std::uint64_t* from : {&counts.failed, &counts.lost, &counts.repeats}) {
+    std::uint64_t taken = std::min(more, *from);
+    *from -= taken;
+    more -= taken;
+  }
+  if (more > 0) {
+    return corrupt("the store has more rows than the log has events: rebuild it from the log");
+  }
+  counts.rows = found.rows;
+  counts.hash = found.hash;
+  begin_scan();
+  return {};
+}
+
+void Recovery::begin_scan() {
+  missing_.clear();
+  scanned_ = raise_to_ = old_position_;
+  phase_ = Phase::kScan;
+}
+
+Result<void> Recovery::scan() {
+  if (fold_->position() <= scanned_) {
+    std::uint64_t rows = 0;
+    if (!MR_SABOTAGED(kSkipRecoveryScan)) {
+      MR_ASSIGN(StoredRange rest, stored({scanned_, kEnd}));
+      rows = rest.rows;
+    }
+    if (rows == 0) {
+      after_scan();
+      return {};
+    }
+  }
+  while (fold_->position() < scanned_.plus(options_.scan_events)) {
+    MR_ASSIGN(bool more, fold_entry());
+    if (!more) {
+      break;
+    }
+  }
+  if (fold_->position() == scanned_) {
+    return unavailable("the log does not give what it says is durable");
+  }
+  SequenceRange window{scanned_, std::min(fold_->position(), scanned_.plus(options_.scan_events))};
+  MR_TRY(ask(window));
+  while (!damaged_.empty() && damaged_.front().end <= window.end) {
+    damaged_.erase(damaged_.begin());
+  }
+  scanned_ = window.end;
+  return {};
+}
+
+Result<void> Recovery::ask(SequenceRange window) {
+  Gaps& gaps = fold_->gaps();
+  MR_ASSIGN(std::vector<SequenceNumber> present, parts_.store.present(options_.partition, window));
+  for (SequenceRange damage : damaged_) {
+    damage = {std::max(damage.begin, window.begin), std::min(damage.end, window.end)};
+    if (damage.begin >= damage.end) {
+      continue;
+    }
+    // What the store has of it are rows; the rest is lost.
+    std::uint64_t lost = 0;
+    for (SequenceRange run : absent(damage, present)) {
+      lost += run.end.value - run.begin.value;
+      gaps.add(run);
+    }
+    lost_past_ += lost;
+    bool some_present = lost < damage.end.value - damage.begin.value;
+    raise_to_ = some_present ? damage.end : raise_to_;
+    log_error("events in the log are damaged", {{"partition", options_.partition.value},
+                                                {"from", damage.begin.value},
+                                                {"to", damage.end.value},
+                                                {"lost", lost}});
+    parts_.metrics.add(Metric::kProcessLost, static_cast<std::int64_t>(lost));
+  }
+  std::uint64_t accounted = present.size();
+  for (SequenceRange run : absent(window, present)) {
+    std::uint64_t rows = gaps.rows(run);
+    accounted += rows;
+    if (rows > 0) {
+      missing_.push_back(run);
+    }
+  }
+  if (accounted != gaps.rows(window) && !ids_incomplete_) {
+    return corrupt(
+        fmt::format("the store has rows of partition {} in [{}, {}) that are repeats by the log, or has rows "
+                    "twice: remove the partition's rows from the store, and they are written again",
+                    options_.partition.value, window.begin.value, window.end.value));
+  }
+  return {};
+}
+
+// Everything before first_ stays as it is, and what older owners wrote past it is disowned and written again.
+void Recovery::after_scan() {
+  first_ = missing_.empty() ? fold_->position() : std::max(missing_.front().begin, raise_to_);
+  std::vector<SequenceRange> before;
+  for (SequenceRange range : missing_) {
+    if (range.begin < first_) {
+      before.push_back({range.begin, std::min(range.end, first_)});
+    }
+  }
+  if (before.empty()) {
+    phase_ = Phase::kTakeOver;
+  } else {
+    begin_repair(Phase::kRepairRaised, std::move(before));
+  }
+}
+
+Result<void> Recovery::take_over() {
+  // The checkpoint knows of the new epoch first, so that an older one than the store's owner is always somebody else's.
+  SequenceNumber kept_from = std::min(parts_.stream.state(options_.partition).begin, old_position_);
+  Checkpoint next = checkpoint_;
+  add_owner(next.owners, {next.epoch, first_}, kept_from);
+  MR_TRY(save_checkpoint(parts_.files, options_.folder, next));
+  if (!MR_SABOTAGED(kNoTakeover)) {
+    Result<void> taken = parts_.store.take_over({options_.partition, next.epoch, first_});
+    if (!taken.ok()) {
+      // It may have been recorded: begin again, with the next epoch.
+      phase_ = taken.error().code == Code::kInvalid ? phase_ : Phase::kLoad;
+      return taken;
+    }
+  }
+  checkpoint_ = std::move(next);
+  begin_repair(Phase::kRewrite, {{first_, fold_->position()}});
+  return {};
+}
+
+Result<void> Recovery::finish() {
+  SequenceRange past{old_position_, fold_->position()};
+  MR_ASSIGN(StoredRange found, stored(past, true));
+  if (found.rows != fold_->gaps().rows(past) && !ids_incomplete_) {
+    phase_ = Phase::kLoad;
+    return unavailable(
+        fmt::format("the store has {} rows of partition {} past the checkpoint, {} were expected: the "
+                    "recovery begins again",
+                    found.rows, options_.partition.value, fold_->gaps().rows(past)));
+  }
+  Counts& counts = checkpoint_.counts;
+  counts.position = past.end;
+  counts.rows += found.rows;
+  counts.hash += found.hash;
+  counts.failed += failed_past_;
+  counts.lost += lost_past_;
+  counts.repeats = counts.position.value - counts.rows - counts.failed - counts.lost;
+  phase_ = Phase::kDone;
+  return {};
+}
+
+}  // namespace millrace

@@ -1,0 +1,102 @@
+#pragma once
+// A world of one partition in one thread, from a seed: a log that grows, a store that misbehaves, owners that die at
+// any call and come back, wake up too late, or find that something was taken from under them. At the end everything
+// calms down, and every event must be in the store exactly once.
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "process/processor.h"
+#include "process/sim_parts_for_test.h"
+#include "stream/memory/memory_stream.h"
+
+namespace millrace {
+
+// Which ids are repeats, by the plainest means: the oracle of IdTable.
+class PlainIds {
+ public:
+  explicit PlainIds(IdLimits limits) : limits_(limits) {}
+  void forget(TimeNs received);
+  bool repeat(const std::string& id, std::uint64_t at, TimeNs received);
+  std::size_t size() const { return first_.size(); }
+
+ private:
+  struct Chunk {
+    std::vector<std::string> ids;
+    TimeNs newest = INT64_MIN;
+  };
+  IdLimits limits_;
+  std::deque<Chunk> chunks_;
+  std::map<std::string, std::uint64_t> first_;
+};
+
+class SimWorld {
+ public:
+  explicit SimWorld(std::uint64_t seed);
+  ~SimWorld();
+  // Nothing when all went well; else what is wrong.
+  std::optional<std::string> run();
+
+ private:
+  struct Owner {
+    std::unique_ptr<SimFiles> files;
+    std::unique_ptr<SimConnection> store;
+    std::unique_ptr<Processor> processor;
+  };
+  struct Late {  // an insert that an old owner has begun and not yet sent
+    EventBatch batch;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+  struct Sent {
+    std::string project, event, user, id, properties;
+    IdKind id_kind = IdKind::kNone;
+    TimeNs time = 0, received = 0;
+    bool damaged = false;
+    std::uint64_t record = 0;  // its first sequence
+    EventView view() const;
+  };
+
+  void act();
+  void append();
+  void start_owner(std::unique_ptr<SimFiles> files);
+  void step_owner();
+  void step_old_owners();
+  enum class Death { kKill, kPower, kPause };
+  void die(Death death);
+  void wake_late_insert();
+  void hurt();
+  void calm_down();
+  std::optional<std::string> check();
+  std::optional<std::string> check_rows(const std::vector<MemoryStore::Row>& rows);
+  Sent make_event();
+  Result<void> fate_of_call(Owner* owner);
+
+  const std::uint64_t seed_;
+  SimRandom random_;
+  bool with_damage_;
+  bool with_thefts_;
+  ProcessorOptions options_;
+  MemoryStream stream_;
+  MemoryStoreFaults faults_;
+  MemoryStore store_;
+  SimFailedEvents failed_;
+  Metrics metrics_;
+  TimeNs wall_;
+  TimeNs monotonic_ = 0;
+  TimeNs received_;
+  std::vector<Sent> sent_;
+  Owner owner_;
+  std::vector<Owner> old_owners_;
+  std::vector<Late> late_;
+  bool calm_ = false;
+  std::uint64_t crash_in_calls_ = 0;  // 0: not
+  std::size_t rules_excused_ = 0;
+  std::optional<std::string> stopped_;
+};
+
+}  // namespace millrace
