@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 prefix=$1
 root=$2$prefix
-library=${MILLRACE_LIBCHDB:-${XDG_CACHE_HOME:-$HOME/.cache}/millrace/chdb-26.7.3-stable.1/libchdb.so}
+library=${MILLRACE_LIBCHDB:-$(tools/setup.sh library)}
 
 install -D -m 755 build/release/bin/millrace "$root/bin/millrace"
 install -D -m 755 "$library" "$root/lib/millrace/libchdb.so"

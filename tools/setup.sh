@@ -2,6 +2,7 @@
 # Installs what is missing to build, test and check Millrace on Debian 12, and says what it does.
 #
 #   tools/setup.sh [build|test|check|all]      default: all
+#   tools/setup.sh library                     only says where libchdb.so belongs
 #
 # Debian packages come by apt (through sudo unless run by root), the engine's library libchdb by npm, checked against the hash in
 # deps/chdb/package-lock.json, into a cache folder. Safe to repeat, to interrupt, and to run twice at once. When nothing is
@@ -108,7 +109,8 @@ case ${1:-all} in
   test) groups="build test" ;;
   check) groups="build test check" ;;
   all) groups="build test check" ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  library) echo "$library"; exit ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 # shellcheck disable=SC2046,SC2086
 missing=$(missing_of $(packages_of $groups))
