@@ -100,7 +100,7 @@ class IngestApi::Core {
 
 void IngestApi::Core::post_events(const Principal& principal, std::unique_ptr<http::Exchange> exchange) {
   metrics_.add(Metric::kIngestRequests);
-  // Shared because a body handler must be copyable; when the server drops it unused, the reservation goes with it.
+  // shared_ptr: a body handler must be copyable. When the server drops it unused, the reservation goes with it.
   auto pending = std::make_shared<Pending>();
   pending->project = principal.project;
   if (std::optional<http::Response> refusal = check_head(exchange->head(), *pending)) {

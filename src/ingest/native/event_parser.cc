@@ -1,9 +1,9 @@
 #include "ingest/native/event_parser.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <fmt/format.h>
-#include <string.h>
 
 #include "ingest/native/framing.h"
 #include "model/record.h"
@@ -21,7 +21,7 @@ constexpr std::size_t kArrayBytesAtOnce = 1 << 20;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool holds(std::string_view text, char byte) {
-  return !text.empty() && memchr(text.data(), byte, text.size()) != nullptr;
+  return !text.empty() && std::memchr(text.data(), byte, text.size()) != nullptr;
 }
 
 std::string_view describe(StructuralIndex::Outcome outcome) {
