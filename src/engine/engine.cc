@@ -32,13 +32,16 @@ Result<void> lay_out_folder(const EngineOptions& options) {
                       server_config(budget, inside(options, "conf/users.xml")));
 }
 
-// An engine that was killed a moment ago may still hold the lock while the kernel takes it apart.
-Result<std::unique_ptr<FileLock>> lock_folder(const EngineOptions& options) {
+// An engine that was killed a moment ago may still hold the lock while the kernel takes it apart. SIGTERM ends the
+// wait.
+Result<std::unique_ptr<FileLock>> lock_folder(const EngineOptions& options, const sigset_t& signals) {
+  constexpr timespec kBetween = {0, 50'000'000};
   constexpr int kTries = 200;
   for (int i = 0;; ++i) {
     auto lock = posix_file_system().lock(inside(options, "lock"));
     if (lock.ok() || lock.error().code != Code::kUnavailable || i == kTries) return lock;
-    usleep(50'000);
+    if (sigtimedwait(&signals, nullptr, &kBetween) > 0)
+      return unavailable("The engine was told to stop before it began.");
   }
 }
 
@@ -193,7 +196,7 @@ Result<void> run(const EngineOptions& options) {
   MR_TRY(lay_out_folder(options));
   std::vector<int> keep = {options.internal_fd, options.public_fd, options.ready_fd};
   MR_TRY(shed_inheritance(options.parent, keep, inside(options, "empty")));
-  MR_ASSIGN(std::unique_ptr<FileLock> lock, lock_folder(options));
+  MR_ASSIGN(std::unique_ptr<FileLock> lock, lock_folder(options, signals));
   MR_ASSIGN(ReadyReport report, lock_in(options));
   // The library asks for the bounds of its caller's stack. Those of the first thread stand in /proc/self/maps only,
   // which is out of reach; those of any other are known to the C library.

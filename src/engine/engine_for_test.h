@@ -11,6 +11,7 @@
 
 #include "engine/supervisor.h"
 #include "http/client.h"
+#include "io/test_folder.h"
 
 namespace millrace::engine {
 
@@ -31,21 +32,6 @@ inline std::string base64_for_test(const std::string& bytes) {
   }
   return text;
 }
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string pattern = ::testing::TempDir() + "engine-XXXXXX";
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline SupervisorOptions options_for_test(const std::string& folder) {
   SupervisorOptions options;

@@ -15,7 +15,7 @@ using testing::StartsWith;
 class Gate : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempFolder;
+    folder_ = new TestFolder;
     engine_ = new RunningEngine(options_for_test(folder_->path()));
     ASSERT_NE(engine_->supervisor, nullptr);
     Asker internal = engine_->internal();
@@ -31,12 +31,12 @@ class Gate : public testing::Test {
     delete engine_;
     delete folder_;
   }
-  static TempFolder* folder_;
+  static TestFolder* folder_;
   static RunningEngine* engine_;
   Asker open_ = engine_->open();
   Asker internal_ = engine_->internal();
 };
-TempFolder* Gate::folder_ = nullptr;
+TestFolder* Gate::folder_ = nullptr;
 RunningEngine* Gate::engine_ = nullptr;
 
 TEST_F(Gate, ReadingIsAllowedEverywhere) {

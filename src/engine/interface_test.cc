@@ -22,7 +22,7 @@ using testing::StartsWith;
 class Interface : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TempFolder;
+    folder_ = new TestFolder;
     SupervisorOptions options = options_for_test(folder_->path());
     options.queries_max = 3;
     options.queue_ms_max = 300;
@@ -38,11 +38,11 @@ class Interface : public testing::Test {
   }
   void SetUp() override { ask_.ask("TRUNCATE TABLE own.t"); }
 
-  static TempFolder* folder_;
+  static TestFolder* folder_;
   static RunningEngine* engine_;
   Asker ask_ = engine_->open();
 };
-TempFolder* Interface::folder_ = nullptr;
+TestFolder* Interface::folder_ = nullptr;
 RunningEngine* Interface::engine_ = nullptr;
 
 TEST_F(Interface, PingNeedsNoPassword) {
@@ -270,7 +270,7 @@ TEST_F(Interface, MoreQueriesThanAllowedWaitAndAreThenRefused) {
   std::atomic<int> served = 0, refused = 0;
   for (int i = 0; i < 6; ++i) {
     threads.emplace_back([&] {
-      http::ClientResponse response = ask_.post("SELECT sleep(2.5)");
+      http::ClientResponse response = ask_.post("SELECT sleepEachRow(1.25) FROM numbers(2)");
       if (response.status == 200) ++served;
       if (response.status == 503 && response.header("X-ClickHouse-Exception-Code") == "202") ++refused;
     });

@@ -90,14 +90,14 @@ std::vector<std::string> answers_to(const Attempts& attempts) {
   return answers;
 }
 
-std::vector<std::string> answers_to(bool sandboxed, const TempFolder& folder, std::vector<std::string> statements) {
+std::vector<std::string> answers_to(bool sandboxed, const TestFolder& folder, std::vector<std::string> statements) {
   return answers_to({folder.path(), sandboxed, {}, std::move(statements)});
 }
 
 constexpr const char* kNoPermission = "ermission denied";
 
 TEST(Sandbox, FilesOutsideTheDataFolderCannotBeRead) {
-  TempFolder folder, outside;
+  TestFolder folder, outside;
   std::ofstream(outside.path() + "/secret") << "hush";
   std::string parent = "/proc/" + std::to_string(getpid());
   std::vector<std::string> statements;
@@ -116,9 +116,9 @@ TEST(Sandbox, FilesOutsideTheDataFolderCannotBeRead) {
 }
 
 TEST(Sandbox, FilesOutsideTheDataFolderCannotBeWritten) {
-  TempFolder folder;
+  TestFolder folder;
   for (bool sandboxed : {false, true}) {
-    TempFolder outside;
+    TestFolder outside;
     std::vector<std::string> statements = {
         "SELECT 1 INTO OUTFILE '" + outside.path() + "/outfile.csv'",
         "INSERT INTO FUNCTION file('" + outside.path() + "/function.csv', 'CSV', 'a Int64') VALUES (1)",
@@ -144,7 +144,7 @@ bool was_visited(int listener) {
 }
 
 TEST(Sandbox, NoConnectionLeavesTheEngine) {
-  TempFolder folder;
+  TestFolder folder;
   auto listener = listen_tcp("127.0.0.1:0");
   ASSERT_TRUE(listener.ok());
   std::string address = address_of(listener->get()).value();
@@ -168,7 +168,7 @@ TEST(Sandbox, NoConnectionLeavesTheEngine) {
 }
 
 TEST(Sandbox, NoProgramIsRun) {
-  TempFolder folder;
+  TestFolder folder;
   std::filesystem::create_directories(folder.path() + "/db/user_scripts");
   std::string script = folder.path() + "/db/user_scripts/hello.sh";
   std::ofstream(script) << "#!/bin/sh\necho ran\n";
@@ -180,7 +180,7 @@ TEST(Sandbox, NoProgramIsRun) {
 }
 
 TEST(Sandbox, SystemCallsThatReachOutAreRefusedAndThreadsAreNot) {
-  TempFolder folder;
+  TestFolder folder;
   pid_t pid = fork();
   if (pid == 0) {
     if (!enter_sandbox({{folder.path()}, {}})) _exit(1);
@@ -204,7 +204,7 @@ TEST(Sandbox, SystemCallsThatReachOutAreRefusedAndThreadsAreNot) {
 }
 
 TEST(Sandbox, InheritanceIsShed) {
-  TempFolder folder;
+  TestFolder folder;
   int kept = open("/dev/null", O_RDONLY), left = open("/dev/null", O_RDONLY);
   setenv("ENGINE_TEST_SECRET", "hush", 1);
   pid_t parent = getpid(), pid = fork();
@@ -226,7 +226,7 @@ TEST(Sandbox, InheritanceIsShed) {
 
 // The roles of the configuration, without the gate before them: what a public session may do by the engine's own rules.
 TEST(Roles, PublicRoleCannotWriteToMillraceNorReachOut) {
-  TempFolder folder;
+  TestFolder folder;
   std::filesystem::create_directories(folder.path() + "/db");
   EngineBudget budget{1ULL << 30, 2};
   std::ofstream(folder.path() + "/users.xml") << users_config(budget);

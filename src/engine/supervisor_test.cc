@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 TEST(Supervisor, StartedEngineAnswersAtItsSocket) {
-  TempFolder folder;
+  TestFolder folder;
   RunningEngine engine(options_for_test(folder.path()));
   ASSERT_NE(engine.supervisor, nullptr);
   Asker ask = engine.internal();
@@ -31,7 +31,7 @@ TEST(Supervisor, StartedEngineAnswersAtItsSocket) {
 }
 
 TEST(Supervisor, RestartGivesANewProcessWithTheSameTables) {
-  TempFolder folder;
+  TestFolder folder;
   RunningEngine engine(options_for_test(folder.path()));
   ASSERT_NE(engine.supervisor, nullptr);
   Asker ask = engine.internal();
@@ -48,7 +48,7 @@ TEST(Supervisor, RestartGivesANewProcessWithTheSameTables) {
 }
 
 TEST(Supervisor, EngineThatDiesIsStartedAgain) {
-  TempFolder folder;
+  TestFolder folder;
   RunningEngine engine(options_for_test(folder.path()));
   ASSERT_NE(engine.supervisor, nullptr);
   pid_t before = engine.supervisor->pid();
@@ -60,7 +60,7 @@ TEST(Supervisor, EngineThatDiesIsStartedAgain) {
 }
 
 TEST(Supervisor, FolderOpensAfterEveryOfTwentyKillsDuringInserts) {
-  TempFolder folder;
+  TestFolder folder;
   RunningEngine engine(options_for_test(folder.path()));
   ASSERT_NE(engine.supervisor, nullptr);
   Asker ask = engine.internal();
@@ -90,7 +90,7 @@ TEST(Supervisor, FolderOpensAfterEveryOfTwentyKillsDuringInserts) {
 }
 
 TEST(Supervisor, RequestThatWaitedAtTheOldEngineNeverReachesTheNewOne) {
-  TempFolder folder;
+  TestFolder folder;
   SupervisorOptions options = options_for_test(folder.path());
   RunningEngine engine(options);
   ASSERT_NE(engine.supervisor, nullptr);
@@ -111,7 +111,7 @@ TEST(Supervisor, RequestThatWaitedAtTheOldEngineNeverReachesTheNewOne) {
 }
 
 TEST(Supervisor, EngineThatCannotStartIsReportedAtOnce) {
-  TempFolder folder;
+  TestFolder folder;
   Metrics metrics;
   SupervisorOptions options = options_for_test(folder.path());
   options.libchdb = folder.path() + "/none.so";
@@ -138,7 +138,7 @@ TEST(Supervisor, WrongOptionsAreRefused) {
 }
 
 TEST(Supervisor, SecretIsNeitherInArgumentsNorInTheEnvironment) {
-  TempFolder folder;
+  TestFolder folder;
   RunningEngine engine(options_for_test(folder.path()));
   ASSERT_NE(engine.supervisor, nullptr);
   std::string proc = "/proc/" + std::to_string(engine.supervisor->pid());
@@ -152,7 +152,7 @@ TEST(Supervisor, SecretIsNeitherInArgumentsNorInTheEnvironment) {
 }
 
 TEST(Supervisor, CleanStopLeavesNothingBehind) {
-  TempFolder folder;
+  TestFolder folder;
   pid_t pid = 0;
   std::string socket;
   {
