@@ -169,18 +169,31 @@ Result<void> Housekeeping::retain(HouseholdPart& part) {
   std::uint64_t bytes_max = options_.retain_bytes / parts_.size();
   TimeNs received_min = retention_now() - options_.retain_ms * 1'000'000;
   while (std::optional<SegmentInfo> oldest = part.list.give_up_oldest(received_min, bytes_max)) {
-    std::string path = part.folder + "/" + segment_name(oldest->id);
-    Result<void> index_removed = files_.remove(part.folder + "/" + index_name(oldest->id));
-    if (!index_removed.ok() && index_removed.error().code != Code::kNotFound) {
-      return index_removed;
+    if (Result<void> gone = take_away(part, *oldest); !gone.ok()) {
+      part.list.put_back(std::move(*oldest));
+      return gone;
     }
-    if (oldest->file_bytes == options_.segment_bytes && part.recycled.size() < kRecycledMax) {
-      std::string recycled = path + ".free";
-      MR_TRY(files_.rename(path, recycled));
-      part.recycled.push_back(std::move(recycled));
-    } else {
-      MR_TRY(files_.remove(path));
-    }
+  }
+  return {};
+}
+
+Result<void> Housekeeping::take_away(HouseholdPart& part, const SegmentInfo& segment) {
+  std::string path = part.folder + "/" + segment_name(segment.id);
+  Result<void> index_removed = files_.remove(part.folder + "/" + index_name(segment.id));
+  if (!index_removed.ok() && index_removed.error().code != Code::kNotFound) {
+    return index_removed;
+  }
+  if (segment.file_bytes == options_.segment_bytes && part.recycled.size() < kRecycledMax) {
+    std::string recycled = path + ".free";
+    MR_TRY(files_.rename(path, recycled));
+    part.recycled.push_back(std::move(recycled));
+  } else {
+    MR_TRY(files_.remove(path));
+  }
+  // Else a power cut could bring it back after a later one has gone: a hole that nobody made. It is gone by now
+  // whatever this says, so an error stops the log instead of putting it back.
+  if (Result<void> synced = files_.sync_folder(part.folder); !synced.ok()) {
+    status_.fail(synced.error());
   }
   return {};
 }

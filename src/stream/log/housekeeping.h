@@ -46,6 +46,7 @@ class Housekeeping {
   Result<Spare> make_spare(HouseholdPart& part);
   Result<void> write_zeros(File& file);
   Result<void> retain(HouseholdPart& part);
+  Result<void> take_away(HouseholdPart& part, const SegmentInfo& segment);
   Result<void> keep_indexes(HouseholdPart& part, bool with_newest);
   void show();
   void judge(const Result<void>& outcome);

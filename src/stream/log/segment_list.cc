@@ -169,4 +169,9 @@ std::optional<SegmentInfo> SegmentList::give_up_oldest(TimeNs received_min, std:
   return oldest;
 }
 
+void SegmentList::put_back(SegmentInfo oldest) {
+  std::lock_guard lock(mutex_);
+  segments_.push_front(std::move(oldest));
+}
+
 }  // namespace millrace

@@ -65,6 +65,8 @@ class SegmentList {
   // Takes the oldest segment out if all of it is released and it is older than `received_min` or the partition is
   // larger than `bytes_max`. Never the newest: it holds the partition's place.
   std::optional<SegmentInfo> give_up_oldest(TimeNs received_min, std::uint64_t bytes_max);
+  // Puts it back: its file couldn't be taken away, and a later one must not go before it.
+  void put_back(SegmentInfo oldest);
 
  private:
   SegmentView view_at(std::size_t index) const;
