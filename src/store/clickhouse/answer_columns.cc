@@ -1,39 +1,40 @@
 #include "store/clickhouse/answer_columns.h"
 
+#include <algorithm>
+#include <optional>
+
 namespace millrace::clickhouse {
 namespace {
 
 Error broken() { return unavailable("the store's answer is not the JSON that was asked for"); }
 
-struct Scanned {
-  std::size_t end = 0;      // one past the closing bracket
-  std::size_t cut_end = 0;  // where the text of the first `limit` values ends
+// Copies the first `limit` values of the array whose `[` lies at `at`, without the blanks between them. Gives the
+// number of all its values, and leaves `at` one past the `]`; nothing when the array doesn't end.
+std::optional<std::uint64_t> copy_array(std::string_view text, std::size_t& at, std::uint32_t limit, std::string& to) {
   std::uint64_t values = 0;
-};
-
-// One array of scalars whose `[` lies at `at`.
-bool scan_array(std::string_view text, std::size_t at, std::uint32_t limit, Scanned& scanned) {
-  scanned = {};
   bool in_string = false, empty = true;
   for (++at; at < text.size(); ++at) {
     char c = text[at];
-    if (in_string) {
-      at += c == '\\' ? 1 : 0;
-      in_string = c != '"';
-    } else if (c == ',' || c == ']') {
-      scanned.values += empty && c == ']' ? 0 : 1;
-      if (scanned.values <= limit) scanned.cut_end = at;
+    if (!in_string && (c == ' ' || c == '\n' || c == '\t' || c == '\r')) continue;
+    if (!in_string && (c == ',' || c == ']')) {
+      values += empty ? 0 : 1;
       if (c == ']') {
-        scanned.end = at + 1;
-        return true;
+        to.push_back(']');
+        ++at;
+        return values;
       }
-      empty = false;
-    } else if (c != ' ' && c != '\n' && c != '\t' && c != '\r') {
-      empty = false;
-      in_string = c == '"';
+    }
+    empty = false;
+    bool wanted = values < limit;
+    if (wanted) to.push_back(c);
+    if (in_string && c == '\\' && at + 1 < text.size()) {
+      if (wanted) to.push_back(text[at + 1]);
+      ++at;
+    } else if (c == '"') {
+      in_string = !in_string;
     }
   }
-  return false;
+  return {};
 }
 
 }  // namespace
@@ -51,13 +52,12 @@ Result<void> read_columns(std::string_view text, std::uint32_t limit, QueryAnswe
       for (AnswerColumn& empty : answer.columns) empty.values_json = "[]";
       return {};
     }
-    Scanned scanned;
-    if (!scan_array(text, next, limit, scanned) || (column > 0 && scanned.values != rows)) return broken();
-    rows = scanned.values;
-    bool cut = rows > limit;
-    answer.columns[column].values_json =
-        std::string(text.substr(next, (cut ? scanned.cut_end : scanned.end) - next)) + (cut ? "]" : "");
-    at = scanned.end;
+    at = next;
+    std::string& values = answer.columns[column].values_json;
+    values = "[";
+    std::optional<std::uint64_t> copied = copy_array(text, at, limit, values);
+    if (!copied || (column > 0 && *copied != rows)) return broken();
+    rows = *copied;
   }
   answer.rows = std::min<std::uint64_t>(rows, limit);
   if (rows > limit) answer.cut = "limit";

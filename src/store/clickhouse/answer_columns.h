@@ -1,5 +1,5 @@
 #pragma once
-// Splits an answer in JSONCompactColumns ([[…],[…]]) into its columns, without parsing or copying values one by one.
+// Splits an answer in JSONCompactColumns ([[…],[…]]) into its columns, without reading the values.
 
 #include <cstdint>
 #include <string_view>

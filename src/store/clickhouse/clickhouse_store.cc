@@ -92,7 +92,7 @@ Result<Reply> ClickHouseStore::ask(const std::string& sql, const char* format, c
   clickhouse::Settings settings = clickhouse::query_settings();
   settings.emplace_back("max_execution_time", fmt::format("{:.3f}", static_cast<double>(budget.time_ms) / 1000));
   settings.emplace_back("timeout_overflow_mode", "'throw'");
-  settings.emplace_back("max_memory_usage", std::to_string(budget.memory_bytes));
+  if (budget.memory_bytes > 0) settings.emplace_back("max_memory_usage", std::to_string(budget.memory_bytes));
   if (budget.rows_read > 0) {
     settings.emplace_back("max_rows_to_read", std::to_string(budget.rows_read));
     settings.emplace_back("read_overflow_mode", "'throw'");

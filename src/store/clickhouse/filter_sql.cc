@@ -49,9 +49,10 @@ const char* operator_text(Filter::Kind kind) {
 }
 
 Result<std::string> compare_time(const Filter& filter, const char* op, const Literal& literal) {
-  const std::int64_t* time = std::get_if<std::int64_t>(&literal);
-  if (time == nullptr) return unfit(filter, "needs a time");
-  return fmt::format("{} {} {}", filter.field.base, op, time_text(*time));
+  const std::string* text = std::get_if<std::string>(&literal);
+  std::optional<std::string> time = text != nullptr ? rfc3339_sql(*text) : std::nullopt;
+  if (!time) return unfit(filter, "needs a time as RFC 3339 text");
+  return fmt::format("{} {} {}", filter.field.base, op, *time);
 }
 
 // field op literal, for = < <= > >=; the field is there, the literal isn't null.

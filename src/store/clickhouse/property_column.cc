@@ -57,6 +57,13 @@ std::optional<std::string_view> find_member(std::string_view object, std::string
   return {};
 }
 
+// As ClickHouse shows a JSON number that isn't written as a whole one: the shortest text of the double.
+std::string double_text(double value) {
+  std::string text = fmt::format("{}", value);
+  if (std::size_t plus = text.find('+'); plus != std::string::npos) text.erase(plus, 1);
+  return text;
+}
+
 bool is_number(std::string_view json) {
   return !json.empty() && (json[0] == '-' || (json[0] >= '0' && json[0] <= '9'));
 }
@@ -184,7 +191,9 @@ std::optional<bool> boolean_value(std::string_view json) {
 bool append_text_value(std::string_view json, std::string& to) {
   if (json.empty() || json == "null") return false;
   if (json[0] != '"') {
-    to.append(json);
+    bool fraction = is_number(json) && json.find_first_of(".eE") != std::string_view::npos;
+    std::optional<double> value = fraction ? number_value(json) : std::nullopt;
+    to.append(value ? double_text(*value) : std::string(json));
     return true;
   }
   std::string_view inner = json.substr(1, json.size() - 2);

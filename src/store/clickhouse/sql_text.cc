@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/time_format.h"
 
 namespace millrace::clickhouse {
 namespace {
@@ -41,6 +42,12 @@ std::string number_text(double value) {
 }
 
 std::string time_text(TimeNs time) { return fmt::format("fromUnixTimestamp64Nano(toInt64('{}'), 'UTC')", time); }
+
+std::optional<std::string> rfc3339_sql(std::string_view text) {
+  std::optional<TimeNs> time = parse_rfc3339(text, true);
+  if (!time) return {};
+  return time_text(*time);
+}
 
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 && is_letter(name[0]) &&
