@@ -21,8 +21,7 @@ http::Response problem_of(const Error& error) {
     case Code::kNotFound:
       return http::problem(400, "invalid-query", "The query is wrong", error.message);
     case Code::kFull:
-      return http::problem(422, "query-limit", "The query needs more than it may take",
-                           error.message + ". Ask for a shorter range, fewer groups or fewer measures.");
+      return http::problem(422, "query-limit", "The query needs more than it may take", error.message);
     case Code::kUnavailable:
     case Code::kUnknown:
       return retry_later(503, "store-unavailable", "The store doesn't answer",
