@@ -3,6 +3,7 @@
 
 #include "engine/sandbox/sandbox.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -17,7 +18,6 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "engine/chdb.h"
 #include "engine/child_process.h"
 #include "engine/config_files.h"
 #include "engine/engine_for_test.h"
@@ -38,53 +38,26 @@ struct Attempts {
   std::vector<std::string> statements;
 };
 
-// In the child: runs the statements and writes one JSON string for each answer.
-void attempt(const Attempts& attempts, int answers) {
-  auto abi = load_chdb(libchdb_for_test());
-  if (!abi) _exit(3);
-  abi->set_signal_handlers_enabled(0);
-  std::vector<std::string> arguments = {"--path=" + attempts.folder + "/db", "--http_max_tries=1"};
-  arguments.insert(arguments.end(), attempts.arguments.begin(), attempts.arguments.end());
-  auto connection = Connection::open(*abi, arguments);
-  if (!connection) _exit(4);
-  for (const std::string& sql : attempts.statements) {
-    ResultPtr result = (*connection)->query(sql, "TSV");
-    auto error = (*connection)->error_of(result.get());
-    std::string line;
-    append_json_string(line, error ? error->text : "OK " + std::string(bytes_of(*abi, result.get()).substr(0, 2000)));
-    line += "\n";
-    if (write(answers, line.data(), line.size()) < 0) _exit(5);
-  }
-}
-
+// Runs tests/engine_child/attempt.cc.
 std::vector<std::string> answers_to(const Attempts& attempts) {
   mkdir((attempts.folder + "/db").c_str(), 0700);
-  int ends[2];
-  EXPECT_EQ(pipe(ends), 0);
-  pid_t pid = fork();
-  if (pid == 0) {
-    close(ends[0]);
-    if (attempts.sandboxed) {
-      SandboxPolicy policy{{attempts.folder + "/db"},
-                           {libchdb_for_test(), "/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null",
-                            "/dev/urandom", "/proc/self/statm", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat",
-                            "/sys/devices/system/cpu", "/sys/fs/cgroup"}};
-      if (!enter_sandbox(policy)) _exit(2);
+  std::string questions = attempts.folder + "/questions", answers_path = attempts.folder + "/answers";
+  {
+    std::ofstream file(questions);
+    for (const std::string& sql : attempts.statements) {
+      std::string line;
+      append_json_string(line, sql);
+      file << line << "\n";
     }
-    std::thread([&] { attempt(attempts, ends[1]); }).join();
-    _exit(0);
   }
-  close(ends[1]);
-  std::string all;
-  char piece[4096];
-  for (ssize_t size; (size = read(ends[0], piece, sizeof piece)) > 0;) all.append(piece, size);
-  close(ends[0]);
-  int status = 0;
-  waitpid(pid, &status, 0);
-  EXPECT_EQ(status, 0) << "the engine's process ended early";
+  std::string command = "'" ENGINE_ATTEMPT "' '" + attempts.folder + "' " + (attempts.sandboxed ? "sandbox" : "open") +
+                        " '" + libchdb_for_test() + "' --http_max_tries=1";
+  for (const std::string& argument : attempts.arguments) command += " '" + argument + "'";
+  command += " < '" + questions + "' > '" + answers_path + "' 2> /dev/null";
+  EXPECT_EQ(std::system(command.c_str()), 0) << "the engine's process ended early";
   std::vector<std::string> answers;
-  std::istringstream lines(all);
-  for (std::string line; std::getline(lines, line);) answers.push_back(Json::parse(line)->text());
+  std::ifstream file(answers_path);
+  for (std::string line; std::getline(file, line);) answers.push_back(Json::parse(line)->text());
   EXPECT_EQ(answers.size(), attempts.statements.size());
   answers.resize(attempts.statements.size());
   return answers;

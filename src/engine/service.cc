@@ -28,7 +28,7 @@ Service::~Service() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  changed_.notify_all();
+  for (std::condition_variable* each : {&queued_, &slot_free_, &stop_}) each->notify_all();
   for (std::thread& thread : threads_) thread.join();
   watchdog_.join();
 }
@@ -72,14 +72,14 @@ void Service::enqueue(std::unique_ptr<http::Exchange> exchange, QueryRequest req
     }
   }
   if (exchange) return exchange->reply(error_response(too_many(), request.query_id));
-  changed_.notify_all();
+  queued_.notify_one();
 }
 
 void Service::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     ++idle_;
-    changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    queued_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     --idle_;
     if (waiting_.empty()) return;
     Waiting next = std::move(waiting_.front());
@@ -95,13 +95,13 @@ void Service::work() {
     run(std::move(next));
     lock.lock();
     ++slots_;
-    changed_.notify_all();
+    slot_free_.notify_one();
   }
 }
 
 bool Service::wait_for_slot(std::unique_lock<std::mutex>& lock, std::int64_t deadline_ns) {
   auto left = std::chrono::nanoseconds(deadline_ns - system_clock().monotonic());
-  if (!changed_.wait_for(lock, left, [this] { return stopping_ || slots_ > 0; }) || stopping_) return false;
+  if (!slot_free_.wait_for(lock, left, [this] { return stopping_ || slots_ > 0; }) || stopping_) return false;
   --slots_;
   return true;
 }
@@ -129,7 +129,7 @@ void Service::run(Waiting waiting) {
 void Service::watch() {
   while (true) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kWatchEvery);
+    stop_.wait_for(lock, kWatchEvery);
     bool stopping = stopping_;
     lock.unlock();
     if (stopping && running_count_.load() == 0) return;

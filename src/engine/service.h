@@ -65,7 +65,9 @@ class Service {
   const ChdbAbi& abi_;
   ServiceOptions options_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable queued_;     // one more in waiting_, or stopping_
+  std::condition_variable slot_free_;  // or stopping_
+  std::condition_variable stop_;
   std::deque<Waiting> waiting_;
   unsigned idle_ = 0;
   unsigned slots_;

@@ -161,6 +161,10 @@ TEST(Supervisor, CleanStopLeavesNothingBehind) {
     engine.internal().ask("CREATE DATABASE d ENGINE = Atomic");
     pid = engine.supervisor->pid();
     socket = engine.supervisor->socket_path();
+    engine.supervisor.reset();
+    EXPECT_EQ(engine.metrics.get(Metric::kEngineUp), 0);
+    EXPECT_GT(engine.metrics.get(Metric::kEngineWrittenBytes), 0);
+    EXPECT_GT(engine.metrics.get(Metric::kEngineResidentBytes), 0);
   }
   EXPECT_EQ(kill(pid, 0), -1);
   EXPECT_FALSE(std::filesystem::exists(socket));

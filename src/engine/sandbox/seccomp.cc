@@ -118,16 +118,12 @@ int fill(scmp_filter_ctx filter) {
   }
   // Threads, but no processes. The flags of clone3 lie in memory, where a filter can't look: glibc takes clone instead.
   int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-  if (error == 0) {
-    error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-  }
+  const scmp_arg_cmp no_thread{0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0};
+  if (error == 0) error = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, &no_thread);
   // Signals to itself alone.
-  auto self = static_cast<scmp_datum_t>(getpid());
-  if (error == 0)
-    error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(kill), 1, SCMP_A0(SCMP_CMP_NE, self));
-  if (error == 0)
-    error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_NE, self));
+  const scmp_arg_cmp others{0, SCMP_CMP_NE, static_cast<scmp_datum_t>(getpid()), 0};
+  if (error == 0) error = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(kill), 1, &others);
+  if (error == 0) error = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1, &others);
   return error;
 }
 
