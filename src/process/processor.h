@@ -40,6 +40,8 @@ class Processor {
   // As of the last step.
   PartitionProgress progress() const;
   bool recovering() const { return recovery_.has_value(); }
+  // Of this owner; not recorded in the store yet while it recovers.
+  Epoch epoch() const { return recovery_ ? recovery_->checkpoint().epoch : stored_.epoch; }
   // Why it stopped for good, or what it is held up by at the moment; it tries that again by itself.
   const std::optional<Error>& error() const { return error_; }
   std::uint64_t ids() const { return fold_ ? fold_->state().ids.size() : 0; }

@@ -79,7 +79,7 @@ Result<StoredRange> Recovery::stored(SequenceRange range, bool with_hash) {
 
 Result<void> Recovery::load() {
   damaged_.clear();
-  failed_past_ = lost_past_ = 0;
+  failed_below_ = failed_past_ = lost_past_ = 0;
   MR_TRY(parts_.files.make_folders(options_.folder));
   snapshots_.emplace(parts_.files, options_.folder, parts_.stream.generation(), options_.partition);
   MR_ASSIGN(std::optional<Snapshot> snapshot, snapshots_->load());
@@ -254,8 +254,7 @@ Result<void> Recovery::compare() {
 
 Result<void> Recovery::search() {
   if (to_search_.empty()) {
-    after_search();
-    return {};
+    return after_search();
   }
   SequenceRange range = to_search_.back();
   std::uint64_t wanted = fold_->gaps().rows(range);
@@ -288,27 +287,50 @@ Result<void> Recovery::search() {
   return {};
 }
 
-void Recovery::after_search() {
+Result<void> Recovery::after_search() {
   std::uint64_t rows = 0;
   for (SequenceRange range : missing_) {
     rows += fold_->gaps().rows(range);
   }
-  // Places that the checkpoint didn't count as rows either failed or were lost after the snapshot. Where repeats can't
-  // be told from rows that went missing, a row too few is better than one twice.
-  bool known_not_to_be_rows = shortage_ == 0;
+  // Where repeats can't be told from rows that went missing, a row too few is better than one twice.
   bool ambiguous = ids_incomplete_ && rows != shortage_;
-  if (!known_not_to_be_rows && !ambiguous) {
+  if (shortage_ > 0 && !ambiguous) {
+    if (rows > shortage_) {
+      MR_TRY(count_as_rows(rows - shortage_));
+      shortage_ = rows;
+    }
     begin_repair(Phase::kRepair, missing_);
-    return;
+    return {};
   }
+  // Places that the checkpoint didn't count as rows either failed or were lost after the snapshot.
   for (SequenceRange range : missing_) {
     fold_->gaps().add(range);
   }
-  if (known_not_to_be_rows) {
+  if (shortage_ == 0) {
     begin_scan();
   } else {
     phase_ = Phase::kRecount;
   }
+  return {};
+}
+
+// So many places more than were rows will be tried again, because they failed, or repeat an event that can't be read
+// any longer. The checkpoint says so first: a crash half-way must not leave more rows than it knows of.
+Result<void> Recovery::count_as_rows(std::uint64_t more) {
+  Checkpoint next = checkpoint_;
+  Counts& counts = next.counts;
+  counts.rows += more;
+  for (std::uint64_t* from : {&counts.failed, &counts.lost, &counts.repeats}) {
+    std::uint64_t taken = std::min(more, *from);
+    *from -= taken;
+    more -= taken;
+  }
+  if (more > 0) {
+    return corrupt("the log has more events than the checkpoint: remove the partition's checkpoint and snapshots");
+  }
+  MR_TRY(save_checkpoint(parts_.files, options_.folder, next));
+  checkpoint_ = std::move(next);
+  return {};
 }
 
 void Recovery::begin_repair(Phase phase, std::vector<SequenceRange> ranges) {
@@ -324,7 +346,7 @@ Result<void> Recovery::repair(Phase after) {
   for (SequenceNumber place : repair_->failed()) {
     fold_->gaps().add({place, place.plus(1)});
   }
-  failed_past_ += after == Phase::kRecount ? 0 : repair_->failed().size();
+  (after == Phase::kRecount ? failed_below_ : failed_past_) += repair_->failed().size();
   for (SequenceRange range : repair_->unreadable()) {
     lost_past_ += after == Phase::kRecount ? 0 : fold_->gaps().rows(range);
     fold_->gaps().add(range);
@@ -337,24 +359,20 @@ Result<void> Recovery::repair(Phase after) {
 Result<void> Recovery::recount() {
   MR_ASSIGN(StoredRange found, stored({SequenceNumber(0), old_position_}, true));
   Counts& counts = checkpoint_.counts;
-  if (found.rows < counts.rows) {
-    std::uint64_t lost = counts.rows - found.rows;
+  if (found.rows > counts.rows) {
+    return corrupt("the store has more rows than were missing: rebuild it from the log");
+  }
+  std::uint64_t failed = std::min(failed_below_, counts.rows - found.rows);
+  std::uint64_t lost = counts.rows - found.rows - failed;
+  if (lost > 0) {
     log_error("rows that the store has lost are no longer in the log: they are lost",
               {{"partition", options_.partition.value}, {"rows", lost}});
     parts_.metrics.add(Metric::kProcessLost, static_cast<std::int64_t>(lost));
-    counts.lost += lost;
-  }
-  std::uint64_t more = found.rows > counts.rows ? found.rows - counts.rows : 0;  // taken at last
-  for (std::uint64_t* from : {&counts.failed, &counts.lost, &counts.repeats}) {
-    std::uint64_t taken = std::min(more, *from);
-    *from -= taken;
-    more -= taken;
-  }
-  if (more > 0) {
-    return corrupt("the store has more rows than the log has events: rebuild it from the log");
   }
   counts.rows = found.rows;
   counts.hash = found.hash;
+  counts.failed += failed;
+  counts.lost += lost;
   begin_scan();
   return {};
 }
@@ -367,12 +385,8 @@ void Recovery::begin_scan() {
 
 Result<void> Recovery::scan() {
   if (fold_->position() <= scanned_) {
-    std::uint64_t rows = 0;
-    if (!MR_SABOTAGED(kSkipRecoveryScan)) {
-      MR_ASSIGN(StoredRange rest, stored({scanned_, kEnd}));
-      rows = rest.rows;
-    }
-    if (rows == 0) {
+    MR_ASSIGN(StoredRange rest, stored({scanned_, kEnd}));
+    if (rest.rows == 0) {
       after_scan();
       return {};
     }

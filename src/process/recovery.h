@@ -55,7 +55,8 @@ class Recovery {
   Result<bool> fold_entry();  // false at the end of the log
   Result<void> compare();
   Result<void> search();
-  void after_search();
+  Result<void> after_search();
+  Result<void> count_as_rows(std::uint64_t more);
   Result<void> recount();
   void begin_scan();
   Result<void> scan();
@@ -86,6 +87,7 @@ class Recovery {
   std::vector<SequenceRange> damaged_;  // in the window that is scanned
   SequenceNumber raise_to_;             // rows before it can't be written again, and must not be disowned
   SequenceNumber first_;                // of the new owner
+  std::uint64_t failed_below_ = 0;      // refused in repairs below the checkpoint
   std::uint64_t failed_past_ = 0;
   std::uint64_t lost_past_ = 0;
 };

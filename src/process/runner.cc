@@ -42,7 +42,8 @@ void ProcessorRunner::run(Lane& lane, PartitionId partition) {
     publish(lane);
     bool trouble = lane.processor.error().has_value();
     if (trouble && !told_trouble) {
-      log_warning("the processor is held up", {{"partition", partition.value}, {"reason", lane.processor.error()->message}});
+      log_warning("the processor is held up",
+                  {{"partition", partition.value}, {"reason", lane.processor.error()->message}});
     } else if (told_trouble && !trouble) {
       log_info("the processor goes on", {{"partition", partition.value}});
     }
@@ -60,7 +61,8 @@ void ProcessorRunner::run(Lane& lane, PartitionId partition) {
 bool ProcessorRunner::wait(Lane& lane, PartitionId partition, const StepResult& result) {
   if (result.next == StepResult::Next::kStopped) {
     if (const std::optional<Error>& error = lane.processor.error(); error && !draining_) {
-      log_error("the processor has stopped; events are kept in the log", {{"partition", partition.value}, {"reason", error->message}});
+      log_error("the processor has stopped; events are kept in the log",
+                {{"partition", partition.value}, {"reason", error->message}});
     }
     return false;
   }
@@ -92,7 +94,8 @@ void ProcessorRunner::refresh_metrics() {
   std::uint64_t lag_events = 0;
   TimeNs lag = 0;
   for (const std::unique_ptr<Lane>& lane : lanes_) {
-    lag_events += lane->progress.durable_end.value - std::min(lane->progress.stored_until.value, lane->progress.durable_end.value);
+    lag_events += lane->progress.durable_end.value -
+                  std::min(lane->progress.stored_until.value, lane->progress.durable_end.value);
     lag = std::max(lag, lane->progress.lag);
   }
   metrics_.set(Metric::kProcessLagEvents, static_cast<std::int64_t>(lag_events));
@@ -115,14 +118,17 @@ bool ProcessorRunner::wait_stored(PartitionId partition, SequenceNumber until, s
   }
   const Lane& lane = *lanes_[partition.value];
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return lane.progress.stored_until >= until; });
+  return changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                           [&] { return lane.progress.stored_until >= until; });
 }
 
 void ProcessorRunner::stop(std::int64_t drain_ms) {
   draining_ = true;
   {
     std::unique_lock lock(mutex_);
-    auto ended = [this] { return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->ended; }); };
+    auto ended = [this] {
+      return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->ended; });
+    };
     changed_.wait_for(lock, std::chrono::milliseconds(drain_ms), ended);
     leaving_ = true;
     changed_.notify_all();

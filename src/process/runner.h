@@ -1,5 +1,6 @@
 #pragma once
-// A thread for each partition, which does nothing but step its processor and wait. Tells everybody else how far they are.
+// A thread for each partition, which does nothing but step its processor and wait. Tells everybody else how far they
+// are.
 
 #include <atomic>
 #include <condition_variable>
@@ -16,21 +17,22 @@ namespace millrace {
 
 class ProcessorRunner final : public Progress {
  public:
-  // Starts at once. `options` are those of every partition; its `partition` is set here. The parts must outlive the runner.
+  // Starts at once. `options` are those of every partition; its `partition` is set here. The parts must outlive the
+  // runner.
   ProcessorRunner(const ProcessorParts& parts, const ProcessorOptions& options, Clock& clock);
   ~ProcessorRunner() override;  // stop(0)
 
   std::vector<PartitionProgress> partitions() const override;
   bool wait_stored(PartitionId partition, SequenceNumber until, std::int64_t timeout_ms) override;
 
-  // What was read goes into the store, checkpoints and snapshots are written, threads end. Whoever isn't done after `drain_ms`
-  // ends after its step: what it leaves is in the log.
+  // What was read goes into the store, checkpoints and snapshots are written, threads end. Whoever isn't done after
+  // `drain_ms` ends after its step: what it leaves is in the log.
   void stop(std::int64_t drain_ms);
 
  private:
   struct Lane {
     Lane(const ProcessorParts& parts, const ProcessorOptions& options) : processor(parts, options) {}
-    Processor processor;  // touched by its thread alone
+    Processor processor;         // touched by its thread alone
     PartitionProgress progress;  // guarded by mutex_
     bool ended = false;          // guarded by mutex_
     std::unique_ptr<Thread> thread;

@@ -15,7 +15,6 @@ enum class Sabotage {
   kNoTakeover,           // rows of an older epoch go on counting
   kRetryWholeRange,      // after an unknown outcome everything is inserted again
   kForgetByClock,        // what is forgotten depends on when it is read
-  kSkipRecoveryScan,     // rows past the checkpoint are not looked for
   kHalfFailedPassed,     // a refused batch is given up as a whole
 };
 inline thread_local Sabotage sabotage = Sabotage::kNone;

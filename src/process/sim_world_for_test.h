@@ -68,10 +68,12 @@ class SimWorld {
   void step_old_owners();
   enum class Death { kKill, kPower, kPause };
   void die(Death death);
+  void check_checkpoint(SimFiles& files);
   void wake_late_insert();
   void hurt();
   void calm_down();
   std::optional<std::string> check();
+  std::optional<std::string> check_last_checkpoint(const std::vector<MemoryStore::Row>& rows);
   std::optional<std::string> check_rows(const std::vector<MemoryStore::Row>& rows);
   Sent make_event();
   Result<void> fate_of_call(Owner* owner);
