@@ -323,6 +323,10 @@ void SimWorld::calm_down() {
     wake_late_insert();
   }
   die(Death::kKill);
+  catch_up();
+}
+
+void SimWorld::catch_up() {
   for (int i = 0; i < 5000 && !stopped_; ++i) {
     PartitionProgress progress = owner_.processor->progress();
     if (!owner_.processor->recovering() && progress.stored_until.value == sent_.size()) {
@@ -429,9 +433,7 @@ std::optional<std::string> SimWorld::check_last_checkpoint(const std::vector<Mem
   options_.checkpoint_trail_ns = 0;  // so that the last one is of the end
   with_thefts_ = false;
   die(Death::kKill);
-  for (int i = 0; i < 5000 && owner_.processor->recovering() && !stopped_; ++i) {
-    step_owner();
-  }
+  catch_up();
   owner_.processor->drain();
   while (!stopped_) {
     step_owner();
@@ -443,8 +445,10 @@ std::optional<std::string> SimWorld::check_last_checkpoint(const std::vector<Mem
   }
   bool right = last.ok() && last->counts.position.value == sent_.size() && last->counts.rows == rows.size();
   if (!right || last->counts.hash != hash) {
-    return fmt::format("the last checkpoint is not of the rows ({}, {})", *stopped_,
-                       last.ok() ? "" : last.error().message);
+    return last.ok() ? fmt::format("the last checkpoint is at {} of {} with {} rows of {}, hash {} of {}",
+                                   last->counts.position.value, sent_.size(), last->counts.rows, rows.size(),
+                                   last->counts.hash, hash)
+                     : last.error().message;
   }
   return std::nullopt;
 }

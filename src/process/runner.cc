@@ -2,140 +2,148 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <string>
 
-#include "base/log.h"
+#include "base/check.h"
 
 namespace millrace {
 namespace {
 
-constexpr std::int64_t kWaitMsMax = 100;  // stop() is seen within it
-constexpr TimeNs kMillisecond = 1'000'000;
+constexpr std::int64_t kWaitMsMax = 200;  // how late a thread may see that it should end
 
 }  // namespace
 
 ProcessorRunner::ProcessorRunner(const ProcessorParts& parts, const ProcessorOptions& options, Clock& clock)
-    : stream_(parts.stream), metrics_(parts.metrics), clock_(clock) {
-  for (std::uint16_t i = 0; i < stream_.partitions(); ++i) {
-    ProcessorOptions own = options;
-    own.partition = PartitionId(i);
-    lanes_.push_back(std::make_unique<Lane>(parts, own));
-    lanes_.back()->progress.partition = PartitionId(i);
-    lanes_.back()->progress.durable_end = stream_.state(PartitionId(i)).durable_end;
-  }
-  for (std::uint16_t i = 0; i < stream_.partitions(); ++i) {
-    Lane& lane = *lanes_[i];
-    lane.thread = std::make_unique<Thread>("processor", [this, &lane, i] { run(lane, PartitionId(i)); });
+    : parts_(parts), clock_(clock) {
+  ProcessorOptions own = options;
+  own.ids.ids_max = std::max<std::uint64_t>(options.ids.ids_max / parts.stream.partitions(), options.ids.chunk_ids);
+  for (std::uint16_t partition = 0; partition < parts.stream.partitions(); ++partition) {
+    own.partition = PartitionId(partition);
+    auto lane = std::make_unique<Lane>();
+    lane->processor = std::make_unique<Processor>(parts, own);
+    lane->progress = lane->processor->progress();
+    lane->status.partition = own.partition;
+    lanes_.push_back(std::move(lane));
   }
 }
 
 ProcessorRunner::~ProcessorRunner() { stop(0); }
 
-void ProcessorRunner::run(Lane& lane, PartitionId partition) {
-  bool told_drain = false;
-  bool told_trouble = false;
-  while (!leaving_) {
-    if (draining_ && !told_drain) {
-      lane.processor.drain();
-      told_drain = true;
+void ProcessorRunner::start() {
+  for (auto& lane : lanes_) {
+    std::string name = "process-" + std::to_string(lane->status.partition.value);
+    lane->thread.emplace(name.c_str(), [this, one = lane.get()] { run(*one); });
+  }
+}
+
+void ProcessorRunner::run(Lane& lane) {
+  while (!abandoned_) {
+    if (draining_) {
+      lane.processor->drain();
     }
-    StepResult result = lane.processor.step(clock_.wall(), clock_.monotonic());
-    publish(lane);
-    bool trouble = lane.processor.error().has_value();
-    if (trouble && !told_trouble) {
-      log_warning("the processor is held up",
-                  {{"partition", partition.value}, {"reason", lane.processor.error()->message}});
-    } else if (told_trouble && !trouble) {
-      log_info("the processor goes on", {{"partition", partition.value}});
-    }
-    told_trouble = trouble;
-    if (!wait(lane, partition, result)) {
+    StepResult result = lane.processor->step(clock_.wall(), clock_.monotonic());
+    publish(lane, result);
+    if (result.next == StepResult::Next::kStopped) {
       break;
     }
+    wait(lane, result);
   }
   std::lock_guard lock(mutex_);
   lane.ended = true;
   changed_.notify_all();
 }
 
-// False when nothing will happen any more.
-bool ProcessorRunner::wait(Lane& lane, PartitionId partition, const StepResult& result) {
-  if (result.next == StepResult::Next::kStopped) {
-    if (const std::optional<Error>& error = lane.processor.error(); error && !draining_) {
-      log_error("the processor has stopped; events are kept in the log",
-                {{"partition", partition.value}, {"reason", error->message}});
-    }
-    return false;
+void ProcessorRunner::wait(Lane& lane, const StepResult& result) {
+  if (result.next == StepResult::Next::kAgain) {
+    return;
   }
-  if (result.next == StepResult::Next::kAgain || leaving_) {
-    return true;
+  // Rounded up, so that the deadline has passed when it wakes.
+  std::int64_t ms = std::clamp<std::int64_t>((result.until - clock_.monotonic() + 999'999) / 1'000'000, 0, kWaitMsMax);
+  if (result.next == StepResult::Next::kEvents && !draining_) {
+    parts_.stream.wait_for(lane.status.partition, result.beyond, ms);
+    return;
   }
-  std::int64_t until_ms = (result.until - clock_.monotonic() + kMillisecond - 1) / kMillisecond;
-  std::int64_t timeout_ms = std::clamp<std::int64_t>(until_ms, 0, kWaitMsMax);
-  if (result.next == StepResult::Next::kEvents) {
-    stream_.wait_for(partition, result.beyond, timeout_ms);
-  } else {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [this] { return leaving_.load(); });
-  }
-  return true;
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return abandoned_.load(); });
 }
 
-void ProcessorRunner::publish(Lane& lane) {
+void ProcessorRunner::publish(Lane& lane, const StepResult& result) {
+  const Processor& processor = *lane.processor;
   std::lock_guard lock(mutex_);
   SequenceNumber before = lane.progress.stored_until;
-  lane.progress = lane.processor.progress();
-  refresh_metrics();
+  lane.progress = processor.progress();
+  lane.status.recovering = processor.recovering();
+  lane.status.stopped = result.next == StepResult::Next::kStopped;
+  lane.status.error = processor.error() ? processor.error()->message : std::string();
+  lane.ids = processor.ids();
+  lane.id_window_ns = processor.id_window_ns();
+  publish_metrics();
   if (lane.progress.stored_until != before) {
     changed_.notify_all();
   }
 }
 
-void ProcessorRunner::refresh_metrics() {
-  std::uint64_t lag_events = 0;
-  TimeNs lag = 0;
-  for (const std::unique_ptr<Lane>& lane : lanes_) {
-    lag_events += lane->progress.durable_end.value -
-                  std::min(lane->progress.stored_until.value, lane->progress.durable_end.value);
-    lag = std::max(lag, lane->progress.lag);
+void ProcessorRunner::publish_metrics() {
+  std::int64_t lag_events = 0;
+  std::int64_t lag_ns = 0;
+  std::int64_t ids = 0;
+  std::int64_t window_ns = std::numeric_limits<std::int64_t>::max();
+  for (const auto& lane : lanes_) {
+    std::uint64_t end = std::max(lane->progress.durable_end.value, lane->progress.stored_until.value);
+    lag_events += static_cast<std::int64_t>(end - lane->progress.stored_until.value);
+    lag_ns = std::max(lag_ns, lane->progress.lag);
+    ids += static_cast<std::int64_t>(lane->ids);
+    window_ns = std::min(window_ns, lane->id_window_ns);
   }
-  metrics_.set(Metric::kProcessLagEvents, static_cast<std::int64_t>(lag_events));
-  metrics_.set(Metric::kProcessLag, lag / 1000);
+  parts_.metrics.set(Metric::kProcessLagEvents, lag_events);
+  parts_.metrics.set(Metric::kProcessLag, lag_ns / 1000);
+  parts_.metrics.set(Metric::kProcessIds, ids);
+  parts_.metrics.set(Metric::kProcessIdWindow, window_ns / 1000);
+}
+
+bool ProcessorRunner::stop(std::int64_t timeout_ms) {
+  draining_ = true;
+  bool all = true;
+  {
+    std::unique_lock lock(mutex_);
+    auto ended = [this] {
+      return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->ended || !lane->thread; });
+    };
+    all = changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), ended);
+    abandoned_ = true;
+    changed_.notify_all();
+  }
+  for (auto& lane : lanes_) {
+    lane->thread.reset();
+  }
+  return all;
 }
 
 std::vector<PartitionProgress> ProcessorRunner::partitions() const {
-  std::vector<PartitionProgress> all;
   std::lock_guard lock(mutex_);
-  for (const std::unique_ptr<Lane>& lane : lanes_) {
+  std::vector<PartitionProgress> all;
+  for (const auto& lane : lanes_) {
     all.push_back(lane->progress);
-    all.back().durable_end = std::max(all.back().durable_end, stream_.state(lane->progress.partition).durable_end);
+  }
+  return all;
+}
+
+std::vector<ProcessorRunner::Status> ProcessorRunner::status() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Status> all;
+  for (const auto& lane : lanes_) {
+    all.push_back(lane->status);
   }
   return all;
 }
 
 bool ProcessorRunner::wait_stored(PartitionId partition, SequenceNumber until, std::int64_t timeout_ms) {
-  if (partition.value >= lanes_.size()) {
-    return false;
-  }
-  const Lane& lane = *lanes_[partition.value];
+  MR_CHECK(partition.value < lanes_.size());
   std::unique_lock lock(mutex_);
+  const Lane& lane = *lanes_[partition.value];
   return changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
                            [&] { return lane.progress.stored_until >= until; });
-}
-
-void ProcessorRunner::stop(std::int64_t drain_ms) {
-  draining_ = true;
-  {
-    std::unique_lock lock(mutex_);
-    auto ended = [this] {
-      return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->ended; });
-    };
-    changed_.wait_for(lock, std::chrono::milliseconds(drain_ms), ended);
-    leaving_ = true;
-    changed_.notify_all();
-  }
-  for (const std::unique_ptr<Lane>& lane : lanes_) {
-    lane->thread->join();
-  }
 }
 
 }  // namespace millrace

@@ -1,6 +1,5 @@
 #pragma once
-// A thread for each partition, which does nothing but step its processor and wait. Tells everybody else how far they
-// are.
+// Threads around processors: one for each partition, which steps, and waits for what the step says.
 
 #include <atomic>
 #include <condition_variable>
@@ -17,40 +16,50 @@ namespace millrace {
 
 class ProcessorRunner final : public Progress {
  public:
-  // Starts at once. `options` are those of every partition; its `partition` is set here. The parts must outlive the
-  // runner.
+  // One processor for each partition of the stream; `options.partition` is set by the runner, and its memory for ids is
+  // shared out between them. All parts and the clock must outlive the runner.
   ProcessorRunner(const ProcessorParts& parts, const ProcessorOptions& options, Clock& clock);
-  ~ProcessorRunner() override;  // stop(0)
+  ~ProcessorRunner() override;  // stop(0) when it wasn't stopped
+
+  void start();
+  // What was read goes to the store, then come the last checkpoint and snapshot; at most so long. True when all of it
+  // was done.
+  bool stop(std::int64_t timeout_ms);
 
   std::vector<PartitionProgress> partitions() const override;
   bool wait_stored(PartitionId partition, SequenceNumber until, std::int64_t timeout_ms) override;
 
-  // What was read goes into the store, checkpoints and snapshots are written, threads end. Whoever isn't done after
-  // `drain_ms` ends after its step: what it leaves is in the log.
-  void stop(std::int64_t drain_ms);
+  struct Status {
+    PartitionId partition;
+    bool recovering = true;
+    bool stopped = false;  // for good
+    std::string error;     // why it stopped, or what holds it up at the moment; empty when all is well
+  };
+  std::vector<Status> status() const;
 
  private:
   struct Lane {
-    Lane(const ProcessorParts& parts, const ProcessorOptions& options) : processor(parts, options) {}
-    Processor processor;         // touched by its thread alone
-    PartitionProgress progress;  // guarded by mutex_
-    bool ended = false;          // guarded by mutex_
-    std::unique_ptr<Thread> thread;
+    std::unique_ptr<Processor> processor;  // touched by its thread alone
+    std::optional<Thread> thread;
+    // Under mutex_:
+    PartitionProgress progress;
+    Status status;
+    std::uint64_t ids = 0;
+    std::int64_t id_window_ns = 0;
+    bool ended = false;
   };
+  void run(Lane& lane);
+  void publish(Lane& lane, const StepResult& result);
+  void wait(Lane& lane, const StepResult& result);
+  void publish_metrics();  // under mutex_
 
-  void run(Lane& lane, PartitionId partition);
-  bool wait(Lane& lane, PartitionId partition, const StepResult& result);
-  void publish(Lane& lane);
-  void refresh_metrics();  // with mutex_ held
-
-  Stream& stream_;
-  Metrics& metrics_;
+  ProcessorParts parts_;
   Clock& clock_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::atomic<bool> draining_ = false;
+  std::atomic<bool> abandoned_ = false;  // the time for draining is over
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::atomic<bool> draining_ = false;
-  std::atomic<bool> leaving_ = false;
-  std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
 }  // namespace millrace

@@ -72,6 +72,7 @@ class SimWorld {
   void wake_late_insert();
   void hurt();
   void calm_down();
+  void catch_up();
   std::optional<std::string> check();
   std::optional<std::string> check_last_checkpoint(const std::vector<MemoryStore::Row>& rows);
   std::optional<std::string> check_rows(const std::vector<MemoryStore::Row>& rows);

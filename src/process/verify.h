@@ -1,6 +1,6 @@
 #pragma once
-// Compares the log with the store, range by range: what the log says should be there, and what is. Works beside a running
-// server, up to its checkpoint.
+// Compares the log with the store, range by range: what the log says should be there, and what is. Works beside a
+// running server, up to its checkpoint.
 
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ struct VerifyReport {
   SequenceNumber from;   // the begin of the log
   SequenceNumber until;  // the checkpoint
   std::vector<VerifyRange> ranges;
-  std::uint64_t unexplained = 0;  // places without a row of which nothing says why
+  std::uint64_t missing = 0;  // rows that the log has and the store has not, in ranges that are not equal
   bool equal = true;
   // What can't be compared and why, in sentences: rows before the log's begin, for one.
   std::vector<std::string> remarks;
@@ -33,11 +33,12 @@ struct VerifyOptions {
   PartitionId partition;
   std::string folder;  // the processor's
   std::uint64_t range_events = 1'000'000;
-  IdLimits ids;        // the processor's; where there is a snapshot, its own are used
+  IdLimits ids;  // the processor's; where there is a snapshot, its own are used
 };
 
-// Reads the log from its begin to the checkpoint; nothing is written. kNotFound when there is no checkpoint; kUnavailable when log or store
-// can't be asked.
-Result<VerifyReport> verify_partition(Stream& stream, StoreWriter& store, FileSystem& files, const VerifyOptions& options);
+// Reads the log from its begin to the checkpoint; nothing is written. kNotFound when there is no checkpoint;
+// kUnavailable when log or store can't be asked.
+Result<VerifyReport> verify_partition(Stream& stream, StoreWriter& store, FileSystem& files,
+                                      const VerifyOptions& options);
 
 }  // namespace millrace
