@@ -78,6 +78,7 @@ class IdTable {
   static constexpr Slot kEmpty = UINT32_MAX;
 
   void drop_oldest();
+  void prefetch_run(const Fingerprint& id) const;
   void open_chunk(TimeNs received);
   void choose_entry_bits();
   void rebuild(std::size_t slots);
