@@ -101,8 +101,8 @@ class Tree:
 
 
 def is_memory_in_test(path, header):
-    """The kinds in memory are there for tests."""
-    return header.split("/")[1] == "memory" and matches(path, TEST_FILES)
+    """The kinds in memory are there for tests and benchmarks."""
+    return header.split("/")[1] == "memory" and matches(path, [*TEST_FILES, "*_bench.cc"])
 
 
 def layers(tree):

@@ -98,8 +98,7 @@ EventView SimWorld::Sent::view() const {
 }
 
 SimWorld::SimWorld(std::uint64_t seed)
-    : seed_(seed),
-      random_(seed * 7919 + 1),
+    : random_(seed * 7919 + 1),
       with_damage_(random_.chance(200)),
       with_thefts_(random_.chance(400)),
       options_(draw_options(random_, with_damage_)),

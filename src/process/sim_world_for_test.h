@@ -79,7 +79,6 @@ class SimWorld {
   Sent make_event();
   Result<void> fate_of_call(Owner* owner);
 
-  const std::uint64_t seed_;
   SimRandom random_;
   bool with_damage_;
   bool with_thefts_;
