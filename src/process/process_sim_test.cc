@@ -38,14 +38,14 @@ ProcessorOptions draw_options(SimRandom& random, bool with_damage) {
   return options;
 }
 
-MemoryStoreFaults draw_faults(SimRandom& random) {
+MemoryStoreFaults draw_faults(SimRandom& random, bool with_parts) {
   MemoryStoreFaults faults;
   faults.seed = random.next();
   int strength = static_cast<int>(random.below(4));  // calm stores too
   faults.unknown_stored = static_cast<int>(random.below(40)) * strength;
   faults.unknown_nothing = static_cast<int>(random.below(40)) * strength;
-  faults.unknown_part = static_cast<int>(random.below(40)) * strength;
-  faults.unknown_late = static_cast<int>(random.below(60)) * strength;
+  faults.unknown_part = with_parts ? static_cast<int>(random.below(40)) * strength : 0;
+  faults.unknown_late = with_parts ? static_cast<int>(random.below(60)) * strength : 0;
   faults.full = static_cast<int>(random.below(30)) * strength;
   faults.unavailable = static_cast<int>(random.below(30)) * strength;
   faults.settle_fails = static_cast<int>(random.below(60)) * strength;
@@ -101,9 +101,12 @@ SimWorld::SimWorld(std::uint64_t seed)
     : random_(seed * 7919 + 1),
       with_damage_(random_.chance(200)),
       with_thefts_(random_.chance(400)),
+      with_old_owners_(!with_damage_ || random_.chance(500)),
+      with_parts_(!with_damage_ || !with_old_owners_),
+      with_retention_(!with_damage_ && !with_thefts_ && random_.chance(500)),
       options_(draw_options(random_, with_damage_)),
       stream_(MemoryStreamOptions{Generation(1), 1, 64 << 20, false}),
-      faults_(draw_faults(random_)),
+      faults_(draw_faults(random_, with_parts_)),
       store_(faults_),
       wall_(kSimStart),
       received_(kSimStart) {
@@ -131,7 +134,7 @@ void SimWorld::start_owner(std::unique_ptr<SimFiles> files) {
   owner_.store->hook = [this] { return fate_of_call(&owner_); };
   owner_.store->keep_back = [this](const EventBatch& batch, std::size_t begin, std::size_t end) {
     // A repair writes for an older epoch; that it may come late is a limit that docs/exactly-once.md states.
-    bool kept = !calm_ && random_.chance(6) && batch.epoch == owner_.processor->epoch();
+    bool kept = with_old_owners_ && !calm_ && random_.chance(6) && batch.epoch == owner_.processor->epoch();
     if (kept) {
       late_.push_back({batch, begin, end});
     }
@@ -144,7 +147,8 @@ void SimWorld::start_owner(std::unique_ptr<SimFiles> files) {
 SimWorld::Sent SimWorld::make_event() {
   Sent sent;
   sent.project = "p";
-  sent.event = random_.chance(30) ? std::string(MemoryStore::kRefusedEvent) : "e" + std::to_string(random_.below(3));
+  sent.event = with_parts_ && random_.chance(30) ? std::string(MemoryStore::kRefusedEvent)
+                                                 : "e" + std::to_string(random_.below(3));
   sent.user = "u" + std::to_string(random_.below(3));
   sent.time = received_ - static_cast<TimeNs>(random_.below(1000));
   sent.received = received_;
@@ -182,7 +186,7 @@ void SimWorld::append() {
 void SimWorld::die(Death death) {
   bool power = death == Death::kPower;
   // One that has not taken over yet would rightly do so when it wakes.
-  bool pauses = death == Death::kPause && !owner_.processor->recovering();
+  bool pauses = with_old_owners_ && !with_retention_ && death == Death::kPause && !owner_.processor->recovering();
   std::unique_ptr<SimFiles> files = pauses ? owner_.files->copy() : std::move(owner_.files);
   files->hook = [] { return Result<void>(); };
   if (pauses) {
@@ -197,17 +201,26 @@ void SimWorld::die(Death death) {
   }
   failed_.crash();
   check_checkpoint(*files);
-  bool nothing_given_up = stream_.state(kPartition).begin.value == 0;
-  if (with_thefts_ && random_.chance(80) && nothing_given_up) {
-    store_.wipe();
-    late_.clear();
-    old_owners_.clear();
-  } else if (with_thefts_ && random_.chance(150) && !sent_.empty()) {
-    std::uint64_t begin = random_.below(sent_.size());
-    begin = std::max(begin, stream_.state(kPartition).begin.value);
-    store_.lose(kPartition, {SequenceNumber(begin), SequenceNumber(begin + random_.below(20))});
+  if (with_thefts_) {
+    steal();
   }
   start_owner(std::move(files));
+}
+
+// Rows vanish from the store. Old owners are out of the way: one that is in doubt about an insert would put the stolen
+// rows back beside the new owner's repair, a limit that docs/exactly-once.md states.
+void SimWorld::steal() {
+  std::uint64_t begin = stream_.state(kPartition).begin.value;
+  if (random_.chance(80) && begin == 0) {
+    store_.wipe();
+  } else if (random_.chance(150) && !sent_.empty()) {
+    begin = std::max(begin, random_.below(sent_.size()));
+    store_.lose(kPartition, {SequenceNumber(begin), SequenceNumber(begin + random_.below(20))});
+  } else {
+    return;
+  }
+  late_.clear();
+  old_owners_.clear();
 }
 
 // What a checkpoint has passed is still there, whatever happened, as long as nobody steals it.
@@ -287,7 +300,7 @@ void SimWorld::hurt() {
     for (Sent& sent : sent_) {
       sent.damaged |= sent.record == at;
     }
-  } else if (!with_damage_ && !with_thefts_) {  // what was stolen must still be in the log
+  } else if (with_retention_) {
     stream_.retain_from(kPartition, SequenceNumber(random_.below(sent_.size() + 1)));
   }
 }
@@ -430,6 +443,9 @@ std::optional<std::string> SimWorld::check() {
 
 std::optional<std::string> SimWorld::check_last_checkpoint(const std::vector<MemoryStore::Row>& rows) {
   options_.checkpoint_trail_ns = 0;  // so that the last one is of the end
+  // A later record may have taken a damaged one's place in a repair that was broken off: then the sum is of the old
+  // rows.
+  bool hash_is_known = !with_damage_ || !with_thefts_;
   with_thefts_ = false;
   die(Death::kKill);
   catch_up();
@@ -443,7 +459,7 @@ std::optional<std::string> SimWorld::check_last_checkpoint(const std::vector<Mem
     hash += row_hash(row.view(), row.place);
   }
   bool right = last.ok() && last->counts.position.value == sent_.size() && last->counts.rows == rows.size();
-  if (!right || last->counts.hash != hash) {
+  if (!right || (hash_is_known && last->counts.hash != hash)) {
     return last.ok() ? fmt::format("the last checkpoint is at {} of {} with {} rows of {}, hash {} of {}",
                                    last->counts.position.value, sent_.size(), last->counts.rows, rows.size(),
                                    last->counts.hash, hash)

@@ -380,6 +380,7 @@ Result<void> Recovery::recount() {
 void Recovery::begin_scan() {
   missing_.clear();
   scanned_ = raise_to_ = old_position_;
+  first_ = kEnd;
   phase_ = Phase::kScan;
 }
 
@@ -422,6 +423,7 @@ Result<void> Recovery::ask(SequenceRange window) {
     for (SequenceRange run : absent(damage, present)) {
       lost += run.end.value - run.begin.value;
       gaps.add(run);
+      first_ = std::min(first_, run.begin);  // an old owner may have read it when it was whole
     }
     lost_past_ += lost;
     bool some_present = lost < damage.end.value - damage.begin.value;
@@ -451,7 +453,8 @@ Result<void> Recovery::ask(SequenceRange window) {
 
 // Everything before first_ stays as it is, and what older owners wrote past it is disowned and written again.
 void Recovery::after_scan() {
-  first_ = missing_.empty() ? fold_->position() : std::max(missing_.front().begin, raise_to_);
+  first_ = std::min(first_, missing_.empty() ? fold_->position() : missing_.front().begin);
+  first_ = std::max(first_, raise_to_);
   std::vector<SequenceRange> before;
   for (SequenceRange range : missing_) {
     if (range.begin < first_) {

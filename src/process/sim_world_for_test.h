@@ -68,6 +68,7 @@ class SimWorld {
   void step_old_owners();
   enum class Death { kKill, kPower, kPause };
   void die(Death death);
+  void steal();
   void check_checkpoint(SimFiles& files);
   void wake_late_insert();
   void hurt();
@@ -82,6 +83,13 @@ class SimWorld {
   SimRandom random_;
   bool with_damage_;
   bool with_thefts_;
+  // Damage to a record of which an old owner has stored a part, and stores the rest when it wakes, is a limit that
+  // docs/exactly-once.md states: a world has damage and parts, or damage and old owners.
+  bool with_old_owners_;
+  bool with_parts_;
+  // What was stolen must still be in the log; and a log is cut by one folder's checkpoints, not by a paused owner's
+  // too.
+  bool with_retention_;
   ProcessorOptions options_;
   MemoryStream stream_;
   MemoryStoreFaults faults_;
