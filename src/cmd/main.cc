@@ -1,1 +1,58 @@
-int main(){return 0;}
+// The program: a list of subcommands and nothing else.
+
+#include <cstdio>
+#include <exception>
+
+#include "app/version.h"
+#include "cmd/command.h"
+
+namespace millrace::cmd {
+
+int fail(const std::string& message) {
+  std::fprintf(stderr, "millrace: %s\n", message.c_str());
+  return 1;
+}
+
+namespace {
+
+constexpr AddCommand kCommands[] = {add_serve,  add_send, add_query,  add_tail,  add_keys,
+                                    add_verify, add_dump, add_config, add_engine};
+
+int run(int argc, char** argv) {
+  CLI::App program{
+      "Millrace: a real-time analytics server. Events come in over HTTP, are durable before they are acknowledged, and "
+      "are in "
+      "the answers within a second, each exactly once."};
+  program.name("millrace");
+  program.set_version_flag("--version", std::string("millrace ") + kVersion);
+  program.require_subcommand(1);
+  program.footer(
+      "Start here:\n"
+      "  millrace serve                            a server in ./millrace-data on 127.0.0.1:8080; prints its keys "
+      "once\n"
+      "  millrace send events.ndjson --key KEY     load a file\n"
+      "  millrace query --measure count --every day --range 7d --key KEY\n"
+      "'millrace COMMAND --help' has examples of each.");
+  Outcome outcome;
+  for (AddCommand add : kCommands) {
+    add(program, outcome);
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    int code = program.exit(error);
+    return code == 0 ? 0 : 2;
+  }
+  return outcome.exit_code;
+}
+
+}  // namespace
+}  // namespace millrace::cmd
+
+int main(int argc, char** argv) {
+  try {
+    return millrace::cmd::run(argc, argv);
+  } catch (const std::exception& error) {
+    return millrace::cmd::fail(std::string("unexpected error: ") + error.what());
+  }
+}

@@ -57,17 +57,19 @@ std::vector<std::unique_ptr<http::Exchange>> SharedAnswers::finish(const std::st
   found->second.running = false;
   found->second.answer = *answer;
   found->second.finished = now;
+  finished_.emplace_back(now, key);
   return joined;
 }
 
 void SharedAnswers::forget_old(TimeNs now) {
-  for (auto at = flights_.begin(); at != flights_.end();) {
-    if (!at->second.running && now - at->second.finished > kKeptFor) {
-      bytes_ -= bytes_of(at->first, at->second.answer);
-      at = flights_.erase(at);
-    } else {
-      ++at;
+  while (!finished_.empty() && now - finished_.front().first > kKeptFor) {
+    auto found = flights_.find(finished_.front().second);
+    // The key may have been asked again since.
+    if (found != flights_.end() && !found->second.running && found->second.finished == finished_.front().first) {
+      bytes_ -= bytes_of(found->first, found->second.answer);
+      flights_.erase(found);
     }
+    finished_.pop_front();
   }
 }
 

@@ -3,11 +3,13 @@
 // answer is kept, unless the stored position has moved since. An answer always says what it is a picture of.
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -57,6 +59,8 @@ class SharedAnswers {
   const std::size_t bytes_max_;
   std::mutex mutex_;
   std::unordered_map<std::string, Flight> flights_;
+  std::deque<std::pair<TimeNs, std::string>>
+      finished_;  // keys of kept answers, the oldest first; some are gone already
   std::size_t joined_ = 0;
   std::size_t bytes_ = 0;  // of kept answers and their keys
 };

@@ -1,0 +1,169 @@
+#include "app/health.h"
+
+#include <cstdio>
+
+#include <unistd.h>
+
+#include "app/version.h"
+#include "base/json.h"
+
+namespace millrace {
+namespace {
+
+std::int64_t resident_bytes() {
+  std::FILE* file = std::fopen("/proc/self/statm", "re");
+  if (file == nullptr) {
+    return 0;
+  }
+  long size = 0;
+  long resident = 0;
+  int read = std::fscanf(file, "%ld %ld", &size, &resident);
+  std::fclose(file);
+  return read == 2 ? resident * sysconf(_SC_PAGESIZE) : 0;
+}
+
+http::Response text(std::string body) {
+  http::Response response;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(body);
+  return response;
+}
+
+struct Sums {
+  std::uint64_t accepted = 0, rows = 0, repeats = 0, failed = 0, lost = 0;
+  bool holds = true;
+};
+
+Sums write_partitions(JsonWriter& json, const std::vector<PartitionProgress>& partitions) {
+  Sums sums;
+  json.key("partitions").begin_array();
+  for (const PartitionProgress& partition : partitions) {
+    json.begin_object();
+    json.key("partition").unsigned_integer(partition.partition.value);
+    json.key("durable_end").unsigned_integer(partition.durable_end.value);
+    json.key("stored_until").unsigned_integer(partition.stored_until.value);
+    json.key("checkpoint_until").unsigned_integer(partition.checkpoint_until.value);
+    json.key("lag_ms").integer(partition.lag / 1'000'000);
+    json.key("rows").unsigned_integer(partition.rows);
+    json.key("repeats").unsigned_integer(partition.repeats);
+    json.key("failed").unsigned_integer(partition.failed);
+    json.key("lost").unsigned_integer(partition.lost);
+    json.end_object();
+    sums.accepted += partition.durable_end.value;
+    sums.rows += partition.rows;
+    sums.repeats += partition.repeats;
+    sums.failed += partition.failed;
+    sums.lost += partition.lost;
+    sums.holds = sums.holds &&
+                 partition.stored_until.value == partition.rows + partition.repeats + partition.failed + partition.lost;
+  }
+  json.end_array();
+  return sums;
+}
+
+// The line that must always hold: what was accepted and has been processed is stored, a repeat, failed, or (never,
+// unless a disk breaks) lost.
+void write_audit(JsonWriter& json, const Sums& sums) {
+  json.key("audit").begin_object();
+  json.key("accepted").unsigned_integer(sums.accepted).key("stored").unsigned_integer(sums.rows);
+  json.key("repeats").unsigned_integer(sums.repeats).key("failed").unsigned_integer(sums.failed);
+  json.key("lost").unsigned_integer(sums.lost).key("holds").boolean(sums.holds && sums.lost == 0).end_object();
+}
+
+void write_engine(JsonWriter& json, const engine::EngineStatus& status) {
+  json.key("engine").begin_object();
+  json.key("up").boolean(status.up).key("pid").integer(status.pid);
+  json.key("starts").unsigned_integer(status.starts).key("last_exit").string(status.last_exit);
+  json.key("version").string(status.version);
+  json.key("resident_bytes")
+      .unsigned_integer(status.resident_bytes)
+      .key("written_bytes")
+      .unsigned_integer(status.written_bytes);
+  json.key("sandbox").begin_object().key("seccomp").boolean(status.seccomp);
+  json.key("landlock_abi").integer(status.landlock_abi).end_object();
+  json.end_object();
+}
+
+}  // namespace
+
+void Health::engine(engine::Supervisor* supervisor) {
+  std::lock_guard lock(mutex_);
+  engine_ = supervisor;
+}
+
+void Health::store_trouble(std::string trouble) {
+  std::lock_guard lock(mutex_);
+  store_trouble_ = std::move(trouble);
+}
+
+void Health::draining() {
+  std::lock_guard lock(mutex_);
+  draining_ = true;
+}
+
+// Ready means that events are taken; the store may be behind.
+Result<void> Health::ready() {
+  std::lock_guard lock(mutex_);
+  return draining_ ? Result<void>(unavailable("the server is stopping")) : stream_.health();
+}
+
+void Health::refresh_gauges() {
+  metrics_.set(Metric::kServerResidentBytes, resident_bytes());
+  metrics_.set(Metric::kServerReady, ready().ok() ? 1 : 0);
+  std::lock_guard lock(mutex_);
+  if (engine_ != nullptr) {
+    (void)engine_->status();  // brings its metrics up to date
+  }
+}
+
+std::string Health::describe() {
+  Result<void> taking = ready();
+  std::lock_guard lock(mutex_);
+  JsonWriter json;
+  json.begin_object().key("version").string(kVersion).key("ready").boolean(taking.ok());
+  json.key("reason");
+  taking.ok() ? json.null() : json.string(taking.error().message);
+  json.key("generation").unsigned_integer(stream_.generation().value);
+  Sums sums = write_partitions(json, progress_.partitions());
+  write_audit(json, sums);
+  json.key("store").begin_object().key("open").boolean(store_trouble_.empty()).key("reason");
+  store_trouble_.empty() ? json.null() : json.string(store_trouble_);
+  json.end_object();
+  if (engine_ != nullptr) {
+    write_engine(json, engine_->status());
+  } else {
+    json.key("engine").null();
+  }
+  json.key("failed_events_total").integer(metrics_.get(Metric::kIngestRejectedEvents));
+  json.key("server_resident_bytes").integer(resident_bytes()).end_object();
+  return json.take();
+}
+
+void Health::get_healthz(const Principal&, std::unique_ptr<http::Exchange> exchange) { exchange->reply(text("ok\n")); }
+
+void Health::get_readyz(const Principal&, std::unique_ptr<http::Exchange> exchange) {
+  Result<void> taking = ready();
+  if (taking.ok()) {
+    return exchange->reply(text("ready\n"));
+  }
+  http::Response response =
+      http::problem(503, "unavailable", "Events are not taken at the moment", taking.error().message);
+  response.headers.emplace_back("Retry-After", "5");
+  exchange->reply(std::move(response));
+}
+
+void Health::get_health(const Principal&, std::unique_ptr<http::Exchange> exchange) {
+  http::Response response;
+  response.body = describe();
+  response.headers.emplace_back("Cache-Control", "no-store");
+  exchange->reply(std::move(response));
+}
+
+void Health::get_metrics(const Principal&, std::unique_ptr<http::Exchange> exchange) {
+  refresh_gauges();
+  http::Response response = text(metrics_.exposition());
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  exchange->reply(std::move(response));
+}
+
+}  // namespace millrace

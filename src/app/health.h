@@ -1,0 +1,47 @@
+#pragma once
+// What the program says of itself: GET /healthz, /readyz, /v1/health, /metrics.
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/metrics.h"
+#include "control/keys.h"
+#include "engine/supervisor.h"
+#include "http/server.h"
+#include "stream/progress.h"
+#include "stream/stream.h"
+
+namespace millrace {
+
+class Health {
+ public:
+  Health(Stream& stream, Progress& progress, Metrics& metrics)
+      : stream_(stream), progress_(progress), metrics_(metrics) {}
+
+  // The engine, once it is there; null again before it goes away.
+  void engine(engine::Supervisor* supervisor);
+  // What holds the store up while it opens; empty when nothing does.
+  void store_trouble(std::string trouble);
+  void draining();
+
+  void get_healthz(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
+  void get_readyz(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
+  void get_health(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
+  void get_metrics(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
+
+ private:
+  Result<void> ready();
+  std::string describe();
+  void refresh_gauges();
+
+  Stream& stream_;
+  Progress& progress_;
+  Metrics& metrics_;
+  std::mutex mutex_;  // of what follows
+  engine::Supervisor* engine_ = nullptr;
+  std::string store_trouble_ = "starting";
+  bool draining_ = false;
+};
+
+}  // namespace millrace

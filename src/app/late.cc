@@ -1,0 +1,81 @@
+#include "app/late.h"
+
+#include <chrono>
+
+namespace millrace {
+namespace {
+
+Error starting() {
+  return unavailable("the store is still starting; try again in a moment (GET /v1/health shows its state)");
+}
+
+}  // namespace
+
+Result<QueryAnswer> LateStore::query(const MetricQuery& query, const QueryBudget& budget) {
+  StoreReader* store = store_.load(std::memory_order_acquire);
+  return store != nullptr ? store->query(query, budget) : Result<QueryAnswer>(starting());
+}
+
+Result<std::vector<std::string>> LateStore::events(const EventsQuery& query, const QueryBudget& budget) {
+  StoreReader* store = store_.load(std::memory_order_acquire);
+  return store != nullptr ? store->events(query, budget) : Result<std::vector<std::string>>(starting());
+}
+
+Result<SchemaAnswer> LateStore::schema(const std::string& project, const QueryBudget& budget) {
+  StoreReader* store = store_.load(std::memory_order_acquire);
+  return store != nullptr ? store->schema(project, budget) : Result<SchemaAnswer>(starting());
+}
+
+Result<TimeNs> LateStore::calendar(Every unit, TimeNs at, int steps, const std::string& time_zone) {
+  StoreReader* store = store_.load(std::memory_order_acquire);
+  return store != nullptr ? store->calendar(unit, at, steps, time_zone) : Result<TimeNs>(starting());
+}
+
+Result<TimeNs> LateStore::instant(TimeNs local, const std::string& time_zone) {
+  StoreReader* store = store_.load(std::memory_order_acquire);
+  return store != nullptr ? store->instant(local, time_zone) : Result<TimeNs>(starting());
+}
+
+Result<std::vector<TimeNs>> LateStore::buckets(Every every, TimeNs from, TimeNs to, const std::string& time_zone) {
+  StoreReader* store = store_.load(std::memory_order_acquire);
+  return store != nullptr ? store->buckets(every, from, to, time_zone) : Result<std::vector<TimeNs>>(starting());
+}
+
+Result<void> LateStore::ping() {
+  StoreReader* store = store_.load(std::memory_order_acquire);
+  return store != nullptr ? store->ping() : Result<void>(starting());
+}
+
+void LateProgress::arrive(Progress& progress) {
+  std::lock_guard lock(mutex_);
+  progress_ = &progress;
+  arrived_.notify_all();
+}
+
+std::vector<PartitionProgress> LateProgress::partitions() const {
+  std::unique_lock lock(mutex_);
+  if (progress_ != nullptr) {
+    lock.unlock();
+    return progress_->partitions();
+  }
+  std::vector<PartitionProgress> none(stream_.partitions());
+  for (std::uint16_t i = 0; i < stream_.partitions(); ++i) {
+    none[i].partition = PartitionId(i);
+    none[i].durable_end = stream_.state(PartitionId(i)).durable_end;
+  }
+  return none;
+}
+
+bool LateProgress::wait_stored(PartitionId partition, SequenceNumber until, std::int64_t timeout_ms) {
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  std::unique_lock lock(mutex_);
+  if (!arrived_.wait_until(lock, deadline, [this] { return progress_ != nullptr; })) {
+    return false;
+  }
+  lock.unlock();
+  auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+  return progress_->wait_stored(partition, until, std::max<std::int64_t>(left, 0));
+}
+
+}  // namespace millrace

@@ -1,0 +1,106 @@
+#include "app/options.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "app/engine_library.h"
+
+namespace millrace {
+namespace {
+
+std::int64_t ns(std::chrono::milliseconds duration) { return duration.count() * 1'000'000; }
+
+DeclaredProperty::Type property_type(const std::string& type) {
+  if (type == "integer") {
+    return DeclaredProperty::Type::kInteger;
+  }
+  if (type == "number") {
+    return DeclaredProperty::Type::kNumber;
+  }
+  return type == "boolean" ? DeclaredProperty::Type::kBoolean : DeclaredProperty::Type::kString;
+}
+
+}  // namespace
+
+http::Limits http_limits(const SettingValues& values) {
+  http::Limits limits;
+  limits.connections = static_cast<std::size_t>(values.http_connections);
+  limits.connections_per_address = static_cast<std::size_t>(values.http_connections_per_address);
+  return limits;
+}
+
+unsigned http_threads(const SettingValues& values) {
+  return values.http_threads > 0 ? static_cast<unsigned>(values.http_threads)
+                                 : std::max(1U, std::thread::hardware_concurrency());
+}
+
+LogOptions log_options(const SettingValues& values, const std::string& data, const Node& node) {
+  LogOptions options;
+  options.folder = data + "/log";
+  options.generation = node.generation;
+  options.partitions = node.partitions;
+  options.segment_bytes = values.stream_segment_bytes;
+  options.retain_ms = values.stream_retain_age.count();
+  options.retain_bytes = values.stream_retain_bytes;
+  options.free_bytes_min = values.stream_free_bytes_min;
+  options.waiting_bytes_max = values.stream_waiting_bytes_max;
+  return options;
+}
+
+IngestLimits ingest_limits(const SettingValues& values) {
+  IngestLimits limits;
+  limits.body_bytes_max = values.http_body_max;
+  limits.unpacked_bytes_max = values.http_unpacked_max;
+  limits.in_flight_bytes_max = values.ingest_in_flight_bytes;
+  limits.event_bytes_max = values.ingest_event_bytes_max;
+  limits.batch_events_max = static_cast<std::size_t>(values.ingest_batch_events_max);
+  return limits;
+}
+
+QueryLimits query_limits(const SettingValues& values) {
+  QueryLimits limits;
+  limits.threads = static_cast<unsigned>(values.query_threads);
+  limits.queue = static_cast<std::size_t>(values.query_queue);
+  limits.budget.time_ms = values.query_time_max.count();
+  limits.budget.memory_bytes = static_cast<std::int64_t>(values.query_memory_max);
+  limits.budget.rows_read = values.query_rows_max;
+  return limits;
+}
+
+ProcessorOptions processor_options(const SettingValues& values, const std::string& data) {
+  ProcessorOptions options;
+  options.folder = data + "/process";
+  options.batch_rows_max = static_cast<std::uint32_t>(values.process_batch_rows);
+  options.batch_bytes_max = values.process_batch_bytes;
+  options.batch_age_ns_max = ns(values.process_batch_age);
+  options.checkpoint_interval_ns = ns(values.process_checkpoint_interval);
+  options.snapshot_log_bytes = values.process_snapshot_log_bytes;
+  options.ids.ids_max = static_cast<std::uint64_t>(values.process_ids);
+  options.ids.window_ns = ns(values.process_id_window);
+  return options;
+}
+
+std::vector<DeclaredProperty> declared_properties(const SettingValues& values) {
+  std::vector<DeclaredProperty> declared;
+  for (const PropertySetting& property : values.properties) {
+    declared.push_back({property.name, property_type(property.type)});
+  }
+  return declared;
+}
+
+Result<engine::SupervisorOptions> engine_options(const SettingValues& values, const std::string& data,
+                                                 const std::string& program) {
+  engine::SupervisorOptions options;
+  options.program = {program, "engine"};
+  options.data_folder = data + "/engine";
+  MR_ASSIGN(options.libchdb, find_engine_library(values.engine_lib, program));
+  options.public_listen = values.engine_listen;
+  options.public_user = values.engine_user;
+  options.public_password = values.engine_password;
+  options.memory_bytes_max = values.engine_memory;
+  options.queries_max = static_cast<unsigned>(values.engine_concurrency);
+  options.threads = std::max(1U, std::thread::hardware_concurrency());
+  return options;
+}
+
+}  // namespace millrace

@@ -1,0 +1,30 @@
+#pragma once
+// Settings, turned into what each part asks for.
+
+#include <string>
+#include <vector>
+
+#include "app/node.h"
+#include "base/settings.h"
+#include "engine/supervisor.h"
+#include "http/server.h"
+#include "ingest/ingest_api.h"
+#include "process/options.h"
+#include "query/query_api.h"
+#include "store/clickhouse/clickhouse_store.h"
+#include "stream/log/log_stream.h"
+
+namespace millrace {
+
+http::Limits http_limits(const SettingValues& values);
+unsigned http_threads(const SettingValues& values);
+LogOptions log_options(const SettingValues& values, const std::string& data, const Node& node);
+IngestLimits ingest_limits(const SettingValues& values);
+QueryLimits query_limits(const SettingValues& values);
+ProcessorOptions processor_options(const SettingValues& values, const std::string& data);
+std::vector<DeclaredProperty> declared_properties(const SettingValues& values);
+// kNotFound when libchdb.so is nowhere.
+Result<engine::SupervisorOptions> engine_options(const SettingValues& values, const std::string& data,
+                                                 const std::string& program);
+
+}  // namespace millrace

@@ -1,0 +1,231 @@
+#include "app/server.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "app/backend.h"
+#include "app/health.h"
+#include "app/keys_api.h"
+#include "app/late.h"
+#include "app/node.h"
+#include "app/options.h"
+#include "app/router.h"
+#include "app/verify_api.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "io/clock.h"
+#include "io/file.h"
+#include "query/openapi.h"
+#include "stream/failed_events.h"
+
+namespace millrace {
+namespace {
+
+constexpr const char* kProject = "default";  // the only one for now
+
+void get_openapi(const Principal&, std::unique_ptr<http::Exchange> exchange) {
+  http::Response response;
+  response.body = openapi_json();
+  exchange->reply(std::move(response));
+}
+
+bool loopback(const std::string& listen) {
+  return listen.starts_with("127.") || listen.starts_with("localhost:") || listen.starts_with("[::1]:") ||
+         listen.starts_with("unix:");
+}
+
+class WholeServer final : public Server {
+ public:
+  WholeServer(const Settings& settings, std::string program)
+      : settings_(settings), values_(settings_.values()), program_(std::move(program)) {}
+  ~WholeServer() override { stop(0); }
+
+  Result<void> open(const std::string& bootstrap_key);
+  std::string address() const override {
+    return (values_.http_tls_certificate.empty() ? "http://" : "https://") + http_->address();
+  }
+  const std::vector<KeyStore::Created>& first_keys() const override { return first_keys_; }
+  void stop(std::int64_t drain_ms) override;
+
+ private:
+  Result<void> open_folder();
+  Result<void> open_keys(const std::string& bootstrap_key);
+  Result<void> make_first_keys();
+  Result<void> open_stream();
+  Result<void> open_door();
+  std::vector<Route> routes();
+
+  const Settings settings_;
+  const SettingValues& values_;
+  const std::string program_;
+  FileSystem& files_ = posix_file_system();
+  Clock& clock_ = system_clock();
+  Metrics metrics_;
+  std::string data_;
+  Node node_;
+  std::vector<KeyStore::Created> first_keys_;
+
+  // In the order in which they come up; they go down the other way round.
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<KeyStore> keys_;
+  std::unique_ptr<FailedEvents> failed_;
+  std::unique_ptr<Stream> stream_;
+  LateStore store_;
+  std::unique_ptr<LateProgress> progress_;
+  std::unique_ptr<Health> health_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<IngestApi> ingest_;
+  std::unique_ptr<QueryApi> query_;
+  std::unique_ptr<KeysApi> keys_api_;
+  std::unique_ptr<VerifyApi> verify_;
+  std::unique_ptr<Router> router_;
+  std::unique_ptr<http::Server> http_;
+  bool stopped_ = false;
+};
+
+Result<void> WholeServer::open_folder() {
+  MR_TRY(files_.make_folders(values_.data));
+  data_ = std::filesystem::absolute(values_.data).lexically_normal().string();
+  MR_ASSIGN(lock_, files_.lock(data_ + "/LOCK"));
+  bool chosen = settings_.origin("stream.partitions") != "default";
+  MR_ASSIGN(node_, open_node(files_, data_, static_cast<std::uint16_t>(values_.stream_partitions), chosen));
+  return {};
+}
+
+Result<void> WholeServer::make_first_keys() {
+  struct First {
+    const char* name;
+    std::uint8_t scopes;
+  };
+  for (First first : {First{"first admin key", kScopeAll}, First{"first write key", kScopeWrite},
+                      First{"first read key", kScopeRead}}) {
+    MR_ASSIGN(KeyStore::Created made, keys_->create(first.name, kProject, first.scopes, kNoTime));
+    first_keys_.push_back(std::move(made));
+  }
+  return {};
+}
+
+Result<void> WholeServer::open_keys(const std::string& bootstrap_key) {
+  MR_ASSIGN(keys_, KeyStore::open(files_, clock_, data_ + "/control"));
+  if (!bootstrap_key.empty()) {
+    Result<KeyInfo> ensured = keys_->ensure("bootstrap", kProject, kScopeAll, bootstrap_key);
+    return ensured.ok() ? Result<void>() : Result<void>(ensured.error());
+  }
+  if (!keys_->list().empty()) {
+    return {};
+  }
+  if (!loopback(values_.listen)) {
+    return invalid(
+        "this folder has no keys yet; set MILLRACE_BOOTSTRAP_KEY before the first start on an address other than "
+        "loopback");
+  }
+  return make_first_keys();
+}
+
+Result<void> WholeServer::open_stream() {
+  MR_ASSIGN(failed_, FailedEvents::open(files_, data_ + "/failed", values_.ingest_failed_bytes));
+  LogOptions options = log_options(values_, data_, node_);
+  for (std::uint16_t i = 0; i < node_.partitions; ++i) {
+    Result<Checkpoint> checkpoint = load_checkpoint(files_, data_ + "/process", node_.generation, PartitionId(i));
+    if (!checkpoint.ok() && checkpoint.error().code != Code::kNotFound) {
+      return checkpoint.error();
+    }
+    options.durable_at_least.push_back(checkpoint.ok() ? checkpoint->counts.position : SequenceNumber(0));
+  }
+  MR_ASSIGN(stream_, open_log_stream(files_, clock_, metrics_, options));
+  progress_ = std::make_unique<LateProgress>(*stream_);
+  health_ = std::make_unique<Health>(*stream_, *progress_, metrics_);
+  return {};
+}
+
+std::vector<Route> WholeServer::routes() {
+  auto to = [](auto& object, auto method) {
+    return [&object, method](const Principal& principal, std::unique_ptr<http::Exchange> exchange) {
+      (object.*method)(principal, std::move(exchange));
+    };
+  };
+  return {
+      {"POST", "/v1/events", kScopeWrite, to(*ingest_, &IngestApi::post_events)},
+      {"GET", "/v1/events", kScopeRead, to(*query_, &QueryApi::get_events)},
+      {"GET", "/v1/failed", kScopeRead, to(*ingest_, &IngestApi::get_failed)},
+      {"POST", "/v1/query", kScopeRead, to(*query_, &QueryApi::post_query)},
+      {"GET", "/v1/query", kScopeRead, to(*query_, &QueryApi::get_query)},
+      {"GET", "/v1/schema", kScopeRead, to(*query_, &QueryApi::get_schema)},
+      {"GET", "/v1/keys", kScopeAdmin, to(*keys_api_, &KeysApi::list)},
+      {"POST", "/v1/keys", kScopeAdmin, to(*keys_api_, &KeysApi::create)},
+      {"DELETE", "/v1/keys/*", kScopeAdmin, to(*keys_api_, &KeysApi::revoke)},
+      {"GET", "/v1/verify", kScopeAdmin, to(*verify_, &VerifyApi::get_verify)},
+      {"GET", "/v1/health", kScopeRead, to(*health_, &Health::get_health)},
+      {"GET", "/v1/openapi.json", 0, get_openapi},
+      {"GET", "/metrics", 0, to(*health_, &Health::get_metrics)},
+      {"GET", "/healthz", 0, to(*health_, &Health::get_healthz)},
+      {"GET", "/readyz", 0, to(*health_, &Health::get_readyz)},
+  };
+}
+
+Result<void> WholeServer::open_door() {
+  ingest_ = std::make_unique<IngestApi>(*stream_, *failed_, clock_, metrics_, ingest_limits(values_));
+  query_ = std::make_unique<QueryApi>(store_, *progress_, *stream_, clock_, metrics_, query_limits(values_));
+  keys_api_ = std::make_unique<KeysApi>(*keys_);
+  ProcessorOptions processor = processor_options(values_, data_);
+  verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_,
+                                        VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});
+  router_ = std::make_unique<Router>(*keys_, metrics_, routes());
+  http::TlsFiles tls{values_.http_tls_certificate, values_.http_tls_key};
+  MR_ASSIGN(http_, http::Server::start(
+                       values_.listen, http_threads(values_), http_limits(values_), tls, metrics_,
+                       [this](std::unique_ptr<http::Exchange> exchange) { router_->handle(std::move(exchange)); }));
+  return {};
+}
+
+Result<void> WholeServer::open(const std::string& bootstrap_key) {
+  MR_TRY(open_folder());
+  MR_TRY(open_keys(bootstrap_key));
+  MR_TRY(open_stream());
+  if (values_.store_url.empty()) {
+    MR_TRY(engine_options(values_, data_,
+                          program_));  // a library that is missing is an error now, not a store that never comes
+  }
+  backend_ = std::make_unique<Backend>(BackendParts{values_, data_, program_, *stream_, *failed_, files_, clock_,
+                                                    metrics_, *health_, store_, *progress_});
+  return open_door();
+}
+
+void WholeServer::stop(std::int64_t drain_ms) {
+  if (stopped_) {
+    return;
+  }
+  stopped_ = true;
+  if (health_ != nullptr) {
+    health_->draining();
+  }
+  if (http_ != nullptr) {
+    http_->stop(std::min<std::int64_t>(drain_ms, 5'000));
+  }
+  verify_.reset();
+  query_.reset();
+  if (stream_ != nullptr) {
+    stream_->stop();
+  }
+  if (backend_ != nullptr) {
+    backend_->stop(drain_ms);
+    backend_.reset();
+  }
+  if (failed_ != nullptr) {
+    if (Result<void> synced = failed_->sync(); !synced.ok()) {
+      log_error("the newest failed events may be lost", {{"reason", synced.error().message}});
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const Settings& settings, const std::string& program,
+                                              const std::string& bootstrap_key) {
+  auto server = std::make_unique<WholeServer>(settings, program);
+  MR_TRY(server->open(bootstrap_key));
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace millrace

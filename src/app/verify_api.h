@@ -1,0 +1,36 @@
+#pragma once
+// GET /v1/verify: the log against the store, by count and contents, while the server runs. One at a time.
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "app/backend.h"
+#include "process/verify.h"
+
+namespace millrace {
+
+// {"equal":…,"partitions":[{"partition","from","until","missing","equal","remarks","ranges":[…]}]}
+std::string verify_report_json(const std::vector<VerifyReport>& reports);
+
+class VerifyApi {
+ public:
+  VerifyApi(Backend& backend, Stream& stream, FileSystem& files, VerifyOptions options)
+      : backend_(backend), stream_(stream), files_(files), options_(std::move(options)) {}
+
+  void get_verify(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
+
+ private:
+  http::Response verify();
+
+  Backend& backend_;
+  Stream& stream_;
+  FileSystem& files_;
+  const VerifyOptions options_;
+  std::mutex mutex_;  // of thread_
+  std::atomic<bool> busy_ = false;
+  std::unique_ptr<Thread> thread_;  // of the newest verification; joined before the next and at the end
+};
+
+}  // namespace millrace

@@ -1,0 +1,53 @@
+#include "app/verify_offline.h"
+
+#include <filesystem>
+
+#include "app/options.h"
+#include "app/verify_api.h"
+#include "io/clock.h"
+
+namespace millrace {
+
+Result<OfflineReport> verify_offline(const Settings& settings, const std::string& program) {
+  FileSystem& files = posix_file_system();
+  const SettingValues& values = settings.values();
+  std::string data = std::filesystem::absolute(values.data).lexically_normal().string();
+  if (!std::filesystem::exists(data + "/node.json")) {
+    return not_found(data + " is no data folder of Millrace");
+  }
+  MR_ASSIGN(std::unique_ptr<FileLock> lock, files.lock(data + "/LOCK"));
+  MR_ASSIGN(Node node, open_node(files, data, 1, false));
+  OfflineReport report;
+  MR_ASSIGN(report.log, verify_log(files, data + "/log", node.generation));
+
+  Metrics metrics;
+  MR_ASSIGN(engine::SupervisorOptions engine_settings, engine_options(values, data, program));
+  MR_ASSIGN(std::unique_ptr<engine::Supervisor> engine, engine::Supervisor::start(std::move(engine_settings), metrics));
+  ClickHouseOptions options;
+  options.url = "unix:" + engine->socket_path();
+  options.user = engine->user();
+  options.password = engine->secret();
+  options.generation = node.generation;
+  options.declared = declared_properties(values);
+  options.restart_engine = [&engine] { return engine->restart(); };
+  options.flush_disk = [&engine] { return engine->flush(); };
+  MR_ASSIGN(std::unique_ptr<ClickHouseStore> store, ClickHouseStore::open(std::move(options), metrics));
+  MR_ASSIGN(std::unique_ptr<Stream> stream,
+            open_log_stream(files, system_clock(), metrics, log_options(values, data, node)));
+  std::vector<VerifyReport> reports;
+  report.equal = true;
+  for (std::uint16_t i = 0; i < node.partitions; ++i) {
+    VerifyOptions verify;
+    verify.partition = PartitionId(i);
+    verify.folder = data + "/process";
+    verify.ids = processor_options(values, data).ids;
+    MR_ASSIGN(VerifyReport one, verify_partition(*stream, *store, files, verify));
+    report.equal = report.equal && one.equal;
+    reports.push_back(std::move(one));
+  }
+  stream->stop();
+  report.store_json = verify_report_json(reports);
+  return report;
+}
+
+}  // namespace millrace

@@ -1,0 +1,32 @@
+#pragma once
+// The subcommands of `millrace`. Each file adds one and returns the process's exit code from its callback:
+// 0 done, 1 it failed or found something wrong, 2 it was asked wrongly.
+
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace millrace::cmd {
+
+struct Outcome {
+  int exit_code = 0;
+};
+
+// Adds itself to `program`; its callback sets `outcome`.
+using AddCommand = void (*)(CLI::App& program, Outcome& outcome);
+
+void add_serve(CLI::App& program, Outcome& outcome);
+void add_engine(CLI::App& program, Outcome& outcome);  // hidden: the child that serve starts
+void add_config(CLI::App& program, Outcome& outcome);
+void add_send(CLI::App& program, Outcome& outcome);
+void add_query(CLI::App& program, Outcome& outcome);
+void add_tail(CLI::App& program, Outcome& outcome);
+void add_keys(CLI::App& program, Outcome& outcome);
+void add_verify(CLI::App& program, Outcome& outcome);
+void add_dump(CLI::App& program, Outcome& outcome);
+
+// Prints "millrace: message" to standard error and gives 1.
+int fail(const std::string& message);
+
+}  // namespace millrace::cmd

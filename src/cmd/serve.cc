@@ -1,0 +1,94 @@
+// millrace serve: the server.
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "app/server.h"
+#include "app/version.h"
+#include "base/log.h"
+#include "cmd/command.h"
+#include "cmd/settings_options.h"
+
+namespace millrace::cmd {
+namespace {
+
+constexpr std::int64_t kDrainMs = 25'000;
+
+LogLevel level_of(const std::string& name) {
+  return name == "debug"     ? LogLevel::kDebug
+         : name == "warning" ? LogLevel::kWarning
+         : name == "error"   ? LogLevel::kError
+                             : LogLevel::kInfo;
+}
+
+void show_keys(const Server& server) {
+  if (server.first_keys().empty()) {
+    return;
+  }
+  fmt::print("These keys are shown once; only their hashes are kept:\n");
+  for (const KeyStore::Created& key : server.first_keys()) {
+    fmt::print("  {:<16} {}   ({})\n", key.info.name, key.secret, format_scopes(key.info.scopes));
+  }
+}
+
+// Blocked in every thread from the start, so that only sigwait below sees them.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+int serve(const SettingsOptions& options) {
+  Result<Settings> settings = options.load();
+  if (!settings.ok()) {
+    return fail("the configuration is not good:\n" + settings.error().message);
+  }
+  configure_log(level_of(settings->values().log_level),
+                settings->values().log_format == "json" ? LogFormat::kJson : LogFormat::kText);
+  for (const std::string& warning : settings->warnings()) {
+    log_warning(warning);
+  }
+  sigset_t signals = block_signals();
+  const char* bootstrap = std::getenv("MILLRACE_BOOTSTRAP_KEY");
+  std::error_code error;
+  std::string program = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  Result<std::unique_ptr<Server>> server = Server::start(*settings, program, bootstrap != nullptr ? bootstrap : "");
+  if (!server.ok()) {
+    return fail(server.error().message);
+  }
+  show_keys(**server);
+  fmt::print("listening on {}\n", (*server)->address());
+  std::fflush(stdout);
+
+  int received = 0;
+  sigwait(&signals, &received);
+  log_info("stopping: answering what is under way and storing what is accepted", {{"signal", received}});
+  (*server)->stop(kDrainMs);
+  log_info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& program, Outcome& outcome) {
+  CLI::App* command = program.add_subcommand("serve", "Run the server");
+  auto options = std::make_shared<SettingsOptions>();  // kept by the callback
+  options->add_to(*command);
+  command->footer(
+      "Examples:\n"
+      "  millrace serve\n"
+      "  millrace serve --config /etc/millrace/millrace.toml\n"
+      "  MILLRACE_BOOTSTRAP_KEY=... millrace serve --data /var/lib/millrace --listen 0.0.0.0:8080\n"
+      "SIGTERM and Ctrl-C end it cleanly; kill -9 loses nothing that was acknowledged.");
+  command->callback([options, &outcome] { outcome.exit_code = serve(*options); });
+}
+
+}  // namespace millrace::cmd

@@ -1,0 +1,146 @@
+"""Starting, stopping, looking after."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+from millrace_server import BINARY, KEY, Server, columns
+
+ALL = {"range": ["2000-01-01", "2030-01-01"]}
+
+
+def command(*arguments, **options):
+    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=120, **options)
+
+
+def test_the_first_start_prints_keys_once(tmp_path):
+    server = Server(tmp_path / "data")
+    del server.environment["MILLRACE_BOOTSTRAP_KEY"]
+    server.start()
+    keys = re.findall(r"mr_[0-9A-Za-z]{40,}", "".join(server.log))
+    assert len(set(keys)) >= 2
+    assert server.request("GET", "/v1/schema", key=keys[0])[0] in (200, 403)
+    assert any(server.json("POST", "/v1/events", {"event": "x"}, key=key)["accepted"] == 1 for key in keys[:1])
+    server.stop()
+    again = Server(tmp_path / "data")
+    del again.environment["MILLRACE_BOOTSTRAP_KEY"]
+    again.start()
+    assert not re.findall(r"mr_[0-9A-Za-z]{40,}", "".join(again.log))
+    again.stop()
+
+
+def test_a_second_start_on_one_folder_is_refused(fresh):
+    second = command("serve", f"--data={fresh.folder}", "--listen=127.0.0.1:0")
+    assert second.returncode == 1
+    assert str(fresh.folder) in second.stderr and "another" in second.stderr
+    assert fresh.send({"event": "x"})["accepted"] == 1
+
+
+def test_sigterm_drains_and_nothing_acknowledged_is_lost(tmp_path):
+    server = Server(tmp_path / "data").start()
+    for n in range(100):
+        server.send([{"event": "x", "message_id": f"{n}-{i}"} for i in range(100)])
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(30) == 0
+    server.start()
+    assert columns(server.query(measures=["count"], **ALL))["count"] == [10_000]
+    server.stop()
+
+
+def test_health_and_metrics(fresh):
+    assert fresh.request("GET", "/healthz", key=None)[0] == 200
+    assert fresh.request("GET", "/readyz", key=None)[0] == 200
+    fresh.send([{"event": "x", "message_id": "a"}, {"event": "x", "message_id": "a"}])
+    fresh.wait_until_stored()
+    health = fresh.health()
+    assert health["audit"] == {"accepted": 2, "stored": 1, "repeats": 1, "failed": 0, "lost": 0, "holds": True}
+    assert health["engine"]["sandbox"]["seccomp"] is True
+    metrics = fresh.metrics()
+    assert metrics["millrace_ingest_accepted_events_total"] == 2
+    assert metrics["millrace_process_repeats_total"] == 1
+    assert metrics["millrace_stream_written_bytes_total"] > 0
+
+
+def test_verify_compares_log_and_store(tmp_path):
+    server = Server(tmp_path / "data").start()
+    server.send([{"event": "x", "message_id": f"{n}", "properties": {"n": n}} for n in range(5000)])
+    server.wait_until_stored()
+    report = command("verify", "--url", f"http://{server.address}", "--key", KEY)
+    assert report.returncode == 0, report.stderr
+    server.stop()
+    offline = command("verify", "--data", tmp_path / "data")
+    assert offline.returncode == 0, offline.stderr
+    assert "5000" in offline.stdout
+
+
+def test_dump_shows_segments_and_checkpoints(tmp_path):
+    server = Server(tmp_path / "data").start()
+    server.send([{"event": "seen-in-the-dump", "user_id": "u"} for _ in range(3)])
+    server.wait_until_stored()
+    server.stop()
+    segments = sorted((tmp_path / "data/log").rglob("*.seg"))
+    assert segments
+    shown = command("dump", "segment", segments[0])
+    assert shown.returncode == 0 and "seen-in-the-dump" in shown.stdout
+    checkpoints = sorted((tmp_path / "data").rglob("checkpoint-p*"))
+    assert checkpoints
+    shown = command("dump", "checkpoint", checkpoints[0])
+    assert shown.returncode == 0 and "rows" in shown.stdout
+
+
+def test_config_commands(tmp_path):
+    good = tmp_path / "good.toml"
+    good.write_text('[stream]\nsegment_bytes = "8MiB"\n')
+    assert command("config", "check", "--config", good).returncode == 0
+    shown = command("config", "print", "--config", good, env={**os.environ, "MILLRACE_PROCESS_BATCH_AGE": "100ms"})
+    assert "8MiB" in shown.stdout and "good.toml" in shown.stdout and "MILLRACE_PROCESS_BATCH_AGE" in shown.stdout
+    bad = tmp_path / "bad.toml"
+    bad.write_text('[stream]\nsegment_byte = "8MiB"\n')
+    refused = command("config", "check", "--config", bad)
+    assert refused.returncode == 1 and "segment_bytes" in refused.stderr and "2" in refused.stderr
+    assert "400ms" in command("config", "explain", "process.batch_age").stdout
+
+
+def test_query_and_tail_on_the_command_line(fresh):
+    fresh.send([{"event": "a", "user_id": "u1", "properties": {"n": 2}}, {"event": "b", "user_id": "u2", "properties": {"n": 5}}])
+    fresh.wait_until_stored()
+    at = ["--url", f"http://{fresh.address}", "--key", KEY]
+    table = command("query", "--measure", "count", "--measure", "sum(properties.n)", "--by", "event", "--range", "1d", *at)
+    assert table.returncode == 0, table.stderr
+    assert re.search(r"a\s+1\s+2", table.stdout) and re.search(r"b\s+1\s+5", table.stdout)
+    csv = command("query", "--measure", "count", "--by", "event", "--order", "event", "--range", "1d", "--format", "csv", *at)
+    assert csv.stdout.splitlines() == ["event,count", "a,1", "b,1"]
+    asked = json.dumps({"measures": ["count"], "range": "1d"})
+    answer = command("query", asked, "--format", "json", *at)
+    assert columns(json.loads(answer.stdout))["count"] == [2]
+    wrong = command("query", "--measure", "cuont", *at)
+    assert wrong.returncode == 1 and "count" in wrong.stderr
+    tail = command("tail", "--lines", "2", "--no-follow", *at)
+    assert len(tail.stdout.splitlines()) == 2 and '"event"' in tail.stdout
+
+
+def test_send_goes_on_where_it_was_interrupted(fresh, tmp_path):
+    file = tmp_path / "events.ndjson"
+    file.write_text("".join(json.dumps({"event": "x", "properties": {"n": n}}) + "\n" for n in range(20_000)))
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    at = ["--url", f"http://{fresh.address}", "--key", KEY, "--batch", "10", "--connections", "1"]
+    first = subprocess.Popen([BINARY, "send", file, *at], env=environment, stderr=subprocess.PIPE, text=True)
+    while fresh.metrics()["millrace_ingest_accepted_events_total"] < 500:
+        assert first.poll() is None
+    first.send_signal(signal.SIGINT)
+    assert first.wait(30) == 1 and "goes on from here" in first.stderr.read()
+    second = command("send", file, *at, env=environment)
+    assert second.returncode == 0 and "going on at byte" in second.stderr
+    fresh.wait_until_stored()
+    assert columns(fresh.query(measures=["count"], **ALL))["count"] == [20_000]
+
+
+def test_a_log_on_a_newer_schema_is_refused(tmp_path):
+    server = Server(tmp_path / "data").start()
+    server.stop()
+    node = tmp_path / "data/node.json"
+    node.write_text(node.read_text().replace('"version":1', '"version":99'))
+    refused = command("serve", f"--data={tmp_path / 'data'}", "--listen=127.0.0.1:0")
+    assert refused.returncode == 1 and "newer" in refused.stderr
