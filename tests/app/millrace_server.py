@@ -98,7 +98,10 @@ class Server:
         try:
             sent = {"Authorization": f"Bearer {key}"} if key else {}
             sent.update(headers or {})
-            connection.request(method, target, body=body, headers=sent)
+            try:
+                connection.request(method, target, body=body, headers=sent)
+            except BrokenPipeError:
+                pass  # refused before all of it was sent; the answer is there
             response = connection.getresponse()
             content = response.read()
             return response.status, {name.lower(): value for name, value in response.getheaders()}, content

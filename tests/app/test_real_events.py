@@ -126,7 +126,8 @@ def test_unique_users_by_day(loaded):
         loaded.query(measures=["uniq(user_id)"], range=["2025-03-01", "2025-04-01"], every="day", time_zone="UTC")
     )
     days = [datetime.datetime.fromtimestamp(t / 1000, datetime.timezone.utc).strftime("%Y-%m-%d") for t in answer["time"]]
-    assert dict(zip(days, answer["uniq(user_id)"])) == ANSWERS["unique_users_per_day_2025_03"]
+    assert len(days) == 31  # an empty day is shown, as 0; the file of answers leaves it out
+    assert {day: n for day, n in zip(days, answer["uniq(user_id)"]) if n > 0} == ANSWERS["unique_users_per_day_2025_03"]
 
 
 def test_first_and_last(loaded):
