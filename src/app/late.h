@@ -16,8 +16,7 @@ namespace millrace {
 class LateStore final : public StoreReader {
  public:
   // Once; `store` must outlive this object.
-  void arrive(StoreReader& store) { store_.store(&store, std::memory_order_release); }
-  bool there() const { return store_.load(std::memory_order_acquire) != nullptr; }
+  void arrive(StoreReader& store);
 
   Result<QueryAnswer> query(const MetricQuery& query, const QueryBudget& budget) override;
   Result<std::vector<std::string>> events(const EventsQuery& query, const QueryBudget& budget) override;
@@ -28,6 +27,11 @@ class LateStore final : public StoreReader {
   Result<void> ping() override;
 
  private:
+  // The store; null when it hasn't come in some seconds.
+  StoreReader* wait();
+
+  std::mutex mutex_;
+  std::condition_variable arrived_;
   std::atomic<StoreReader*> store_ = nullptr;
 };
 

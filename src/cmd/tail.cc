@@ -61,8 +61,11 @@ Result<Json> latest(const Options& options, std::size_t limit) {
 // Oldest first, so that the newest is at the bottom; those beyond `lines` only count as seen.
 void show(const Json& answer, Seen& seen, std::size_t lines) {
   const Json* events = answer.find("events");
+  if (events == nullptr) {
+    return;
+  }
   std::vector<const Json*> fresh;
-  for (const Json& event : events != nullptr ? events->items() : std::vector<Json>()) {
+  for (const Json& event : events->items()) {
     const Json* place = event.find("place");
     if (place != nullptr && seen.add(place->text()) && fresh.size() < lines) {
       fresh.push_back(&event);
