@@ -51,7 +51,7 @@ start_server() {
   export MILLRACE_URL
 }
 
-stored() { "$millrace" query -m count --range 2000-01-01,2027-01-01 -f csv | tail -n 1 | tr -d '\r'; }
+stored() { "$millrace" query -m count -w 'event != page_viewed' --range 2000-01-01,2027-01-01 -f csv | tail -n 1 | tr -d '\r'; }
 
 load() {
   say "sending $events_count real events ($events)"
@@ -90,9 +90,9 @@ send_page_views() {
 unset MILLRACE_DATA MILLRACE_LISTEN MILLRACE_CONFIG
 
 start_server
-load
 send_page_views 2>"$folder/trickle.log" &
 trickle=$!
+load
 ask "what was changed most?" -m count -m 'sum(properties.added)' --by properties.extension -w 'event = file_changed' \
   --range 2000-01-01,2027-01-01 --order=-count --limit 10
 ask "how did one project's year go?" -m count -m 'uniq(user_id)' -w 'event = commit' \

@@ -36,7 +36,9 @@ Result<std::string> query_of(const Options& options) {
 void note(const Json& answer) {
   const Json* cut = answer.find("cut");
   if (cut != nullptr && !cut->is_null()) {
-    fmt::print(stderr, "note: the answer was cut by the limit of {}\n", cut->text());
+    fmt::print(stderr, "note: {}\n",
+               cut->text() == "limit" ? "there are more rows; --limit shows more of them"
+                                      : "the answer is cut: it met the limit of " + cut->text());
   }
 }
 
