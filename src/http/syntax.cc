@@ -80,6 +80,7 @@ struct FramingFields {
   bool keep_alive = false;
   bool expect_continue = false;
   bool bad_expect = false;
+  bool bad_connection = false;  // an option that is no token
 
   void on_length(std::string_view value) {
     ++lengths;
@@ -92,6 +93,7 @@ struct FramingFields {
     while (!value.empty()) {
       std::size_t comma = std::min(value.find(','), value.size());
       std::string_view option = trim(value.substr(0, comma));
+      bad_connection = bad_connection || (!option.empty() && !is_token(option));
       close = close || equal_without_case(option, "close");
       keep_alive = keep_alive || equal_without_case(option, "keep-alive");
       value.remove_prefix(std::min(comma + 1, value.size()));
@@ -188,6 +190,9 @@ std::optional<Refusal> check_fields(const FramingFields& gathered, const Framing
   if (!gathered.plain_chunked) {
     return Refusal{501, "transfer-coding",
                    "The only transfer coding taken is chunked; compress with Content-Encoding."};
+  }
+  if (gathered.bad_connection) {
+    return Refusal{400, "bad-connection", "The Connection header lists names of options, separated by commas."};
   }
   if (gathered.bad_expect) return Refusal{417, "expectation", "The only expectation that can be met is 100-continue."};
   return std::nullopt;

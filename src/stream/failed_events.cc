@@ -31,6 +31,8 @@ class TwoFiles final : public FailedEvents {
     }
     work_.notify_one();
     thread_.reset();
+    std::lock_guard lock(mutex_);
+    (void)sync_locked().ok();  // what came since the thread's last round
   }
 
   Result<void> open() {
