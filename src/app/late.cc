@@ -84,15 +84,14 @@ std::vector<PartitionProgress> LateProgress::partitions() const {
 }
 
 bool LateProgress::wait_stored(PartitionId partition, SequenceNumber until, std::int64_t timeout_ms) {
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  TimeNs deadline = clock_.monotonic() + timeout_ms * 1'000'000;
   std::unique_lock lock(mutex_);
-  if (!arrived_.wait_until(lock, deadline, [this] { return progress_ != nullptr; })) {
+  if (!arrived_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [this] { return progress_ != nullptr; })) {
     return false;
   }
   lock.unlock();
-  auto left =
-      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-  return progress_->wait_stored(partition, until, std::max<std::int64_t>(left, 0));
+  std::int64_t left_ms = (deadline - clock_.monotonic()) / 1'000'000;
+  return progress_->wait_stored(partition, until, std::max<std::int64_t>(left_ms, 0));
 }
 
 }  // namespace millrace

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "io/clock.h"
 #include "store/store.h"
 #include "stream/progress.h"
 #include "stream/stream.h"
@@ -37,7 +38,7 @@ class LateStore final : public StoreReader {
 
 class LateProgress final : public Progress {
  public:
-  explicit LateProgress(Stream& stream) : stream_(stream) {}
+  LateProgress(Stream& stream, Clock& clock) : stream_(stream), clock_(clock) {}
   // Once; `progress` must outlive this object.
   void arrive(Progress& progress);
 
@@ -46,6 +47,7 @@ class LateProgress final : public Progress {
 
  private:
   Stream& stream_;
+  Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   Progress* progress_ = nullptr;

@@ -134,7 +134,7 @@ Result<void> WholeServer::open_stream() {
     options.durable_at_least.push_back(checkpoint.ok() ? checkpoint->counts.position : SequenceNumber(0));
   }
   MR_ASSIGN(stream_, open_log_stream(files_, clock_, metrics_, options));
-  progress_ = std::make_unique<LateProgress>(*stream_);
+  progress_ = std::make_unique<LateProgress>(*stream_, clock_);
   health_ = std::make_unique<Health>(*stream_, *progress_, metrics_);
   return {};
 }

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/settings.h"
-#include "stream/log/verify.h"
+#include "stream/verify.h"
 
 namespace millrace {
 

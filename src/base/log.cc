@@ -12,6 +12,7 @@ LogFormat format = LogFormat::kText;
 
 spdlog::logger& logger() {
   static spdlog::logger instance = [] {
+    // shared_ptr: the library keeps its sinks so.
     spdlog::logger made("millrace", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     made.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5!l%$ %v", spdlog::pattern_time_type::utc);
     made.flush_on(spdlog::level::debug);

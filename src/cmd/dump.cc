@@ -1,6 +1,6 @@
 // millrace dump segment|checkpoint FILE: what a file of the data folder holds, one JSON object a line.
 
-#include "stream/log/dump.h"
+#include "stream/dump.h"
 
 #include <memory>
 

@@ -2,9 +2,9 @@
 
 #include <random>
 
-#include "stream/log/dump.h"
+#include "stream/dump.h"
 #include "stream/log/log_test_support.h"
-#include "stream/log/verify.h"
+#include "stream/verify.h"
 
 namespace millrace {
 namespace {

@@ -1,4 +1,4 @@
-#include "stream/log/dump.h"
+#include "stream/dump.h"
 
 #include <charconv>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "stream/log/verify.h"
+#include "stream/verify.h"
 
 #include <algorithm>
 #include <charconv>

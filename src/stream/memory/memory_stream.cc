@@ -30,6 +30,7 @@ class MemoryReader final : public StreamReader {
   MemoryStream& stream_;
   PartitionId partition_;
   SequenceNumber next_;
+  // shared_ptr: an entry that was read outlives its record, which retention may drop meanwhile.
   std::shared_ptr<const std::string> payload_;
 };
 
@@ -73,6 +74,7 @@ MemoryStream::Told MemoryStream::commit(const Append& batch) {
   Partition& partition = at(batch.partition);
   SequenceRange range{partition.end, partition.end.plus(batch.events)};
   partition.newest_received = std::max(partition.newest_received, batch.received);
+  // shared_ptr: see MemoryReader.
   partition.records.push_back(
       {range, partition.newest_received, false, std::make_shared<const std::string>(batch.payload)});
   partition.end = range.end;
