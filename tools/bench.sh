@@ -2,7 +2,8 @@
 # Benchmarks: those beside the code (x_bench.cc), then the scenarios of bench/.   ONLY=name picks those whose name holds it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools/build.sh release millrace benches
+tools/setup.sh test
+tools/build.sh release millrace benches ingest_load
 
 ran=0
 for program in build/release/bin/*_bench; do
