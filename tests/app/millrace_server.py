@@ -130,6 +130,16 @@ class Server:
         lines = [line.split() for line in text.decode().splitlines() if not line.startswith("#")]
         return {name: float(value) for name, value in lines}
 
+    def wait_until_open(self, timeout_s=60):
+        """The store has come up; gives what /v1/health says of the engine."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            health = self.health()
+            if health["store"]["open"]:
+                return health["engine"]
+            assert time.monotonic() < deadline, f"the store did not open in {timeout_s} s: {health['store']}"
+            time.sleep(0.02)  # polling a state that nothing announces
+
     def wait_until_stored(self, timeout_s=60):
         """Every durable event is in the store."""
         deadline = time.monotonic() + timeout_s

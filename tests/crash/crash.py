@@ -129,7 +129,7 @@ class Run:
             return response.read().decode()
 
     def engine_pid(self):
-        return self.server.health()["engine"]["pid"]
+        return (self.server.health()["engine"] or {}).get("pid", 0)
 
     def kill_server(self):
         self.up.clear()
@@ -149,7 +149,7 @@ class Run:
 
     def kill_engine(self):
         begin = time.monotonic()
-        old = self.engine_pid()
+        old = self.server.wait_until_open()["pid"]
         os.kill(old, signal.SIGKILL)
         while True:
             pid = self.engine_pid()

@@ -27,7 +27,7 @@ def load(server, events_a_request, seconds, seed):
 def one_run(folder, events_a_request, seconds, seed):
     """A new server; the load; then until everything is stored."""
     with Server(folder, log_level="warning") as server:
-        engine = server.health()["engine"]["pid"]
+        engine = server.wait_until_open()["pid"]
         before = cpu_seconds(server.process.pid), cpu_seconds(engine)
         begin = time.monotonic()
         row = load(server, events_a_request, seconds, seed)
@@ -51,6 +51,7 @@ def engine_alone(folder, seconds):
     """The peer: JSONEachRow in requests of 1,000 rows straight into the engine's HTTP interface, not durable when acknowledged."""
     port = free_port()
     with Server(folder, engine_listen=f"127.0.0.1:{port}", engine_user="bench", engine_password="bench", log_level="warning") as server:
+        server.wait_until_open()
         headers = {"X-ClickHouse-User": "bench", "X-ClickHouse-Key": "bench"}
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
@@ -60,14 +61,15 @@ def engine_alone(folder, seconds):
             text = response.read().decode()
             assert response.status == 200, text
 
-        ask("/?database=default", "CREATE TABLE peer (event LowCardinality(String), user_id String, time DateTime64(3), message_id String, "
+        ask("/", "CREATE DATABASE peer")
+        ask("/?database=peer", "CREATE TABLE peer (event LowCardinality(String), user_id String, time DateTime64(3), message_id String, "
             "properties String) ENGINE = MergeTree ORDER BY (event, time)")  # fmt: skip
         row = json.dumps({"event": "click", "user_id": "u000001", "time": 1700000000000, "message_id": "0" * 16,
                           "properties": json.dumps({"path": "/p/1", "plan": "free", "price": 1.5, "items": 3, "mobile": True})})  # fmt: skip
         body = ("\n".join([row] * 1000)).encode()
         begin, rows = time.monotonic(), 0
         while time.monotonic() - begin < seconds:
-            ask("/?database=default&query=INSERT+INTO+peer+FORMAT+JSONEachRow", body)
+            ask("/?database=peer&query=INSERT+INTO+peer+FORMAT+JSONEachRow", body)
             rows += 1000
         return {"peer": "engine, JSONEachRow, 1,000 rows a request, one client, no fsync", "events_per_s": round(rows / (time.monotonic() - begin))}
 
