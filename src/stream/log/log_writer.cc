@@ -92,7 +92,12 @@ Result<std::size_t> LogWriter::write_some(std::span<const Append> batches) {
     return context_.status.check().error();
   }
   if (!active_) {
-    MR_TRY(begin_segment());
+    if (Result<void> begun = begin_segment(); !begun.ok()) {
+      if (begun.error().code != Code::kFull) {
+        context_.status.fail(begun.error());  // a disk that can't make a file is no place to acknowledge from
+      }
+      return begun.error();
+    }
   }
   SequenceNumber first = next_;
   std::size_t encoded = encode(batches);
