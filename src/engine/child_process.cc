@@ -53,6 +53,7 @@ Result<Descriptor> options_file(const std::string& text) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  setsid();  // Ctrl-C on a terminal is for the server alone, which still needs the engine to store what it has
   for (std::size_t i = 0; i < count; ++i) {
     if (inherited[i] >= 0) fcntl(inherited[i], F_SETFD, 0);
   }

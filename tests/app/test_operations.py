@@ -49,6 +49,18 @@ def test_sigterm_drains_and_nothing_acknowledged_is_lost(tmp_path):
     server.stop()
 
 
+def test_ctrl_c_on_a_terminal_leaves_the_engine_to_the_server(tmp_path):
+    server = Server(tmp_path / "data").start()
+    server.wait_until_open()
+    server.send([{"event": "x", "message_id": f"{n}"} for n in range(1000)])
+    os.killpg(server.process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    assert server.process.wait(30) == 0
+    assert sum("engine started" in line for line in server.log) == 1
+    server.start()
+    assert columns(server.query(measures=["count"], **ALL))["count"] == [1000]
+    server.stop()
+
+
 def test_health_and_metrics(fresh):
     assert fresh.request("GET", "/healthz", key=None)[0] == 200
     assert fresh.request("GET", "/readyz", key=None)[0] == 200
