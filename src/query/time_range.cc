@@ -15,6 +15,7 @@ namespace {
 // What every kind of store can hold.
 constexpr TimeNs kFirst = -2'208'988'800 * kSecond;  // 1900-01-01
 constexpr TimeNs kLast = 9'214'646'400 * kSecond;    // 2262-01-01
+constexpr std::uint64_t kSpanMax = 290ULL * 366 * 86'400 * kSecond;
 
 constexpr std::string_view kWords[] = {"today",      "yesterday",  "this_week", "last_week",
                                        "this_month", "last_month", "all"};
@@ -178,6 +179,10 @@ Result<TimeRange> parse_range(const Json& json, const Calendar& calendar, TimeNs
   range.to = *to;
   if (range.from >= range.to) {
     return invalid(fmt::format("range: {} is not before {}", format_rfc3339(range.from), format_rfc3339(range.to)));
+  }
+  // Longer ones are no number of nanoseconds any more.
+  if (static_cast<std::uint64_t>(range.to) - static_cast<std::uint64_t>(range.from) > kSpanMax) {
+    return invalid("range: it is longer than 290 years; give a shorter one, or \"all\"");
   }
   return range;
 }

@@ -105,6 +105,11 @@ TEST_F(TimeRangeTest, WhatIsNotOverIsComparedUpToTheSameMoment) {
   EXPECT_EQ(previous(R"("this_month")"), "2026-02-01T00:00:00Z 2026-02-18T15:30:01Z");
 }
 
+TEST_F(TimeRangeTest, LongerThanNanosecondsCanCountIsRefused) {
+  EXPECT_THAT(range(R"(["1900-01-01","2200-01-01"])"), testing::HasSubstr("longer than 290 years"));
+  EXPECT_EQ(range(R"(["1900-01-01","2189-01-01"])"), "1900-01-01T00:00:00Z 2189-01-01T00:00:00Z");
+}
+
 TEST_F(TimeRangeTest, NothingIsBeforeAll) { EXPECT_NE(previous(R"("all")").find("nothing before"), std::string::npos); }
 
 TEST(CalendarTest, MonthsOfUtcHaveTheirOwnLengths) {
