@@ -26,8 +26,8 @@ struct StringColumn {
   void clear() { bytes.clear(), ends.clear(); }
 };
 
-// Rows of one partition, in the order of their sequence numbers (which may have gaps), all of one received month (UTC). At
-// most 4 GB in any column: the processor flushes long before.
+// Rows of one partition, in the order of their sequence numbers (which may have gaps), all of one received month (UTC).
+// At most 4 GB in any column: the processor flushes long before.
 struct EventBatch {
   Generation generation;
   PartitionId partition;
@@ -41,8 +41,9 @@ struct EventBatch {
 
   std::size_t rows() const { return sequence.size(); }
   std::size_t bytes() const {
-    return project.bytes.size() + event.bytes.size() + user_id.bytes.size() + anonymous_id.bytes.size() + session_id.bytes.size() +
-           message_id.bytes.size() + properties.bytes.size() + context.bytes.size() + property_index.bytes.size() + rows() * 32;
+    return project.bytes.size() + event.bytes.size() + user_id.bytes.size() + anonymous_id.bytes.size() +
+           session_id.bytes.size() + message_id.bytes.size() + properties.bytes.size() + context.bytes.size() +
+           property_index.bytes.size() + rows() * 32;
   }
   void append(const EventView& from, SequenceNumber at);
   void clear();

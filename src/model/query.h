@@ -53,7 +53,8 @@ struct Filter {
   std::vector<Filter> parts;      // of and, or, not
   FieldRef field;                 // of the others
   std::vector<Literal> literals;  // one; any number for kIn; none for kExists
-  // Literals of `time` and `received` are RFC 3339 texts in UTC. Literals are never null: `= null` is read as `not exists`.
+  // Literals of `time` and `received` are RFC 3339 texts in UTC. Literals are never null: `= null` is read as `not
+  // exists`.
 };
 
 enum class Every { kNone, kSecond, kMinute, kFiveMinutes, kFifteenMinutes, kHour, kDay, kWeek, kMonth };

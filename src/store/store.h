@@ -93,8 +93,8 @@ class StoreReader {
     (void)local;
     return invalid("this store doesn't know the time zone " + time_zone);
   }
-  // The begins of all buckets of `every` that overlap [from, to), ascending: what query() shows as `time` when there are
-  // events in all of them. At most some 10,000. UTC is never asked for.
+  // The begins of all buckets of `every` that overlap [from, to), ascending: what query() shows as `time` when there
+  // are events in all of them. At most some 10,000. UTC is never asked for.
   virtual Result<std::vector<TimeNs>> buckets(Every every, TimeNs from, TimeNs to, const std::string& time_zone) {
     (void)every, (void)from, (void)to;
     return invalid("this store doesn't know the time zone " + time_zone);
