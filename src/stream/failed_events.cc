@@ -25,6 +25,9 @@ class TwoFiles final : public FailedEvents {
       : files_(files), folder_(std::move(folder)), file_bytes_max_(bytes_max / 2) {}
 
   ~TwoFiles() override {
+    if (!thread_) {
+      return;
+    }
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;
@@ -42,8 +45,11 @@ class TwoFiles final : public FailedEvents {
     }
     MR_TRY(files_.sync_folder(folder_));
     current_ = files_of_[1]->newest() > files_of_[0]->newest() ? 1 : 0;
-    thread_.emplace("failed-events", [this] { run(); });
     return {};
+  }
+
+  void start() {
+    thread_.emplace("failed-events", [this] { run(); });
   }
 
   void add(const FailedEvent& event) override {
@@ -151,6 +157,14 @@ class TwoFiles final : public FailedEvents {
 
 Result<std::unique_ptr<FailedEvents>> FailedEvents::open(FileSystem& files, const std::string& folder,
                                                          std::uint64_t bytes_max) {
+  auto events = std::make_unique<TwoFiles>(files, folder, bytes_max);
+  MR_TRY(events->open());
+  events->start();
+  return std::unique_ptr<FailedEvents>(std::move(events));
+}
+
+Result<std::unique_ptr<FailedEvents>> FailedEvents::open_without_thread(FileSystem& files, const std::string& folder,
+                                                                        std::uint64_t bytes_max) {
   auto events = std::make_unique<TwoFiles>(files, folder, bytes_max);
   MR_TRY(events->open());
   return std::unique_ptr<FailedEvents>(std::move(events));

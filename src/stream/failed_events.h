@@ -33,6 +33,9 @@ class FailedEvents {
  public:
   static Result<std::unique_ptr<FailedEvents>> open(FileSystem& files, const std::string& folder,
                                                     std::uint64_t bytes_max);
+  // The same without a thread, for a simulation: nothing is synced but by sync(), and nothing is written at the end.
+  static Result<std::unique_ptr<FailedEvents>> open_without_thread(FileSystem& files, const std::string& folder,
+                                                                   std::uint64_t bytes_max);
   virtual ~FailedEvents() = default;
   // Buffered; at most a second's worth may be lost in a crash unless sync() follows. An entry of stage "store" is
   // followed by sync() before a checkpoint passes it.

@@ -62,12 +62,16 @@ INSTANTIATE_TEST_SUITE_P(EveryCall, FaultTest,
                          testing::Values(Fault{FaultCall::kWrite, Code::kUnavailable, "WriteEio"},
                                          Fault{FaultCall::kWrite, Code::kFull, "WriteEnospc"},
                                          Fault{FaultCall::kSync, Code::kUnavailable, "SyncEio"},
+                                         Fault{FaultCall::kSync, Code::kFull, "SyncEnospc"},
                                          Fault{FaultCall::kOpen, Code::kUnavailable, "OpenEio"},
+                                         Fault{FaultCall::kOpen, Code::kFull, "OpenEnospc"},
                                          Fault{FaultCall::kRename, Code::kUnavailable, "RenameEio"},
                                          Fault{FaultCall::kRename, Code::kFull, "RenameEnospc"},
                                          Fault{FaultCall::kRemove, Code::kUnavailable, "RemoveEio"},
                                          Fault{FaultCall::kSyncFolder, Code::kUnavailable, "SyncFolderEio"},
-                                         Fault{FaultCall::kTruncate, Code::kUnavailable, "TruncateEio"}),
+                                         Fault{FaultCall::kSyncFolder, Code::kFull, "SyncFolderEnospc"},
+                                         Fault{FaultCall::kTruncate, Code::kUnavailable, "TruncateEio"},
+                                         Fault{FaultCall::kTruncate, Code::kFull, "TruncateEnospc"}),
                          [](const testing::TestParamInfo<Fault>& fault) { return fault.param.name; });
 
 using LogFailureTest = LogFixture;

@@ -28,10 +28,13 @@ Housekeeping::Housekeeping(FileSystem& files, Clock& clock, Metrics& metrics, Lo
       wall_start_(clock.wall()),
       monotonic_start_(clock.monotonic()) {
   check_space();  // before the first append
-  thread_.emplace("log-house", [this] { run(); });
 }
 
 Housekeeping::~Housekeeping() { stop(); }
+
+void Housekeeping::start() {
+  thread_.emplace("log-house", [this] { run(); });
+}
 
 void Housekeeping::wake() {
   {
@@ -59,37 +62,88 @@ bool Housekeeping::stopping() {
 
 void Housekeeping::run() {
   while (!stopping()) {
-    round(false);
+    while (!stopping() && step()) {
+    }
     std::unique_lock lock(mutex_);
     work_.wait_for(lock, std::chrono::milliseconds(options_.check_interval_ms), [this] { return woken_ || stopping_; });
     woken_ = false;
   }
-  round(true);
+  begin_last_round();
+  while (step()) {
+  }
 }
 
-void Housekeeping::round(bool last) {
+void Housekeeping::begin_last_round() {
+  give_up_making();
+  last_ = true;
+  task_ = Task::kSpace;
+}
+
+bool Housekeeping::step() {
+  if (!status_.failed()) {
+    do_task();
+  }
   if (status_.failed()) {
+    give_up_making();
     for (HouseholdPart& part : parts_) {
       part.spares.close(status_.check().error());
     }
-    return;
+    task_ = Task::kSpace;
   }
-  check_space();
-  for (HouseholdPart& part : parts_) {
-    if (!last) {
-      supply(part);
-    }
-    judge(keep_indexes(part, last));
-    judge(retain(part));
+  return task_ != Task::kSpace;
+}
+
+void Housekeeping::do_task() {
+  bool done = true;
+  switch (task_) {
+    case Task::kSpace:
+      check_space();
+      part_ = 0;
+      break;
+    case Task::kSupply:
+      done = last_ || supply(parts_[part_]);
+      break;
+    case Task::kIndexes:
+      done = judge(keep_index(parts_[part_]));
+      break;
+    case Task::kRetain:
+      done = judge(retain(parts_[part_]));
+      break;
+    case Task::kShow:
+      show();
+      break;
   }
-  show();
+  if (done) {
+    next_task();
+  }
+}
+
+void Housekeeping::next_task() {
+  switch (task_) {
+    case Task::kSpace:
+      task_ = Task::kSupply;
+      break;
+    case Task::kSupply:
+      task_ = Task::kIndexes;
+      break;
+    case Task::kIndexes:
+      task_ = Task::kRetain;
+      break;
+    case Task::kRetain:
+      task_ = ++part_ < parts_.size() ? Task::kSupply : Task::kShow;
+      break;
+    case Task::kShow:
+      task_ = Task::kSpace;
+      break;
+  }
 }
 
 // Without space it is tried again in the next round; after any other failure the log stops.
-void Housekeeping::judge(const Result<void>& outcome) {
+bool Housekeeping::judge(const Result<bool>& outcome) {
   if (!outcome.ok() && outcome.error().code != Code::kFull) {
     status_.fail(outcome.error());
   }
+  return !outcome.ok() || *outcome;
 }
 
 void Housekeeping::check_space() {
@@ -109,54 +163,67 @@ void Housekeeping::check_space() {
                        available_bytes_, options_.folder, options_.free_bytes_min)));
 }
 
-void Housekeeping::supply(HouseholdPart& part) {
-  if (!part.spares.empty() || status_.failed()) {
-    return;
+bool Housekeeping::supply(HouseholdPart& part) {
+  if (!part.spares.empty()) {
+    return true;
   }
-  Result<Spare> spare = make_spare(part);
-  if (spare.ok()) {
-    part.spares.put(std::move(*spare));
-    return;
+  Result<bool> made = make_spare(part);
+  if (!made.ok()) {
+    give_up_making();
+    part.spares.refuse(made.error());
   }
-  part.spares.refuse(spare.error());
-  judge(spare.error());
-  if (status_.failed()) {
-    part.spares.close(status_.check().error());
-  }
+  return judge(made);
 }
 
-Result<Spare> Housekeeping::make_spare(HouseholdPart& part) {
+Result<bool> Housekeeping::make_spare(HouseholdPart& part) {
+  if (!making_) {
+    MR_TRY(begin_spare(part));
+  }
+  if (making_->spare.bytes < options_.segment_bytes) {
+    MR_TRY(write_zeros(making_->spare));
+    return false;
+  }
+  MR_TRY(files_.sync_folder(part.folder));
+  part.spares.put(std::move(making_->spare));
+  making_.reset();
+  return true;
+}
+
+Result<void> Housekeeping::begin_spare(HouseholdPart& part) {
   std::uint64_t id = part.next_id++;
   std::string path = part.folder + "/" + segment_name(id);
   if (!part.recycled.empty()) {
     MR_TRY(files_.rename(part.recycled.back(), path));
     part.recycled.pop_back();
-    MR_TRY(files_.sync_folder(part.folder));
     MR_ASSIGN(std::unique_ptr<File> file, files_.open(path, OpenMode::kReadWrite));
-    return Spare{id, std::move(file), options_.segment_bytes};
+    making_ = Making{{id, std::move(file), options_.segment_bytes}, path};
+    return {};
   }
   if (available_bytes_ < options_.free_bytes_min + options_.segment_bytes) {
     return full(fmt::format("{} bytes are free in {}: no space for another segment of the log", available_bytes_,
                             options_.folder));
   }
   MR_ASSIGN(std::unique_ptr<File> file, files_.open(path, OpenMode::kCreate));
-  if (Result<void> written = write_zeros(*file); !written.ok()) {
-    (void)files_.remove(path).ok();  // the error that counts is the first one; a start removes what is left
-    return written.error();
-  }
-  MR_TRY(files_.sync_folder(part.folder));
-  return Spare{id, std::move(file), options_.segment_bytes};
+  making_ = Making{{id, std::move(file), 0}, path};
+  return {};
 }
 
 // In pieces that are synced one by one, so that the log's own syncs never stand behind a long queue.
-Result<void> Housekeeping::write_zeros(File& file) {
-  const std::string zeros(std::min<std::uint64_t>(kZeroPieceBytes, options_.segment_bytes), '\0');
-  for (std::uint64_t at = 0; at < options_.segment_bytes; at += zeros.size()) {
-    std::string_view piece[] = {std::string_view(zeros).substr(0, options_.segment_bytes - at)};
-    MR_TRY(file.write_at(at, piece));
-    MR_TRY(file.sync());
-  }
+Result<void> Housekeeping::write_zeros(Spare& spare) {
+  const std::string zeros(std::min<std::uint64_t>(kZeroPieceBytes, options_.segment_bytes - spare.bytes), '\0');
+  std::string_view piece[] = {zeros};
+  MR_TRY(spare.file->write_at(spare.bytes, piece));
+  MR_TRY(spare.file->sync());
+  spare.bytes += zeros.size();
   return {};
+}
+
+// What is left of it is in nobody's way: a start recycles or removes it.
+void Housekeeping::give_up_making() {
+  if (making_) {
+    (void)files_.remove(making_->path).ok();  // if that fails too, the error that counts is the first one
+    making_.reset();
+  }
 }
 
 // The wall clock, but never ahead of the time that has passed: a clock that jumps a day forward must not cost a day of
@@ -165,16 +232,18 @@ TimeNs Housekeeping::retention_now() {
   return std::min(clock_.wall(), wall_start_ + (clock_.monotonic() - monotonic_start_));
 }
 
-Result<void> Housekeeping::retain(HouseholdPart& part) {
+Result<bool> Housekeeping::retain(HouseholdPart& part) {
   std::uint64_t bytes_max = options_.retain_bytes / parts_.size();
   TimeNs received_min = retention_now() - options_.retain_ms * 1'000'000;
-  while (std::optional<SegmentInfo> oldest = part.list.give_up_oldest(received_min, bytes_max)) {
-    if (Result<void> gone = take_away(part, *oldest); !gone.ok()) {
-      part.list.put_back(std::move(*oldest));
-      return gone;
-    }
+  std::optional<SegmentInfo> oldest = part.list.give_up_oldest(received_min, bytes_max);
+  if (!oldest) {
+    return true;
   }
-  return {};
+  if (Result<void> gone = take_away(part, *oldest); !gone.ok()) {
+    part.list.put_back(std::move(*oldest));
+    return gone.error();
+  }
+  return false;
 }
 
 Result<void> Housekeeping::take_away(HouseholdPart& part, const SegmentInfo& segment) {
@@ -198,12 +267,15 @@ Result<void> Housekeeping::take_away(HouseholdPart& part, const SegmentInfo& seg
   return {};
 }
 
-Result<void> Housekeeping::keep_indexes(HouseholdPart& part, bool with_newest) {
-  for (std::uint64_t id : part.list.unkept_indexes(with_newest)) {
-    MR_TRY(replace_file(files_, part.folder + "/" + index_name(id), encode_index(id, part.list.index(id))));
-    part.list.drop_index(id);
+Result<bool> Housekeeping::keep_index(HouseholdPart& part) {
+  std::vector<std::uint64_t> ids = part.list.unkept_indexes(last_);
+  if (ids.empty()) {
+    return true;
   }
-  return {};
+  std::string path = part.folder + "/" + index_name(ids.front());
+  MR_TRY(replace_file(files_, path, encode_index(ids.front(), part.list.index(ids.front()))));
+  part.list.drop_index(ids.front());
+  return ids.size() == 1;
 }
 
 void Housekeeping::show() {

@@ -1,6 +1,6 @@
 #pragma once
 // What the log does beside writing: a spare segment for each partition ahead of need, retention, indexes of full
-// segments, free space. One thread for all partitions.
+// segments, free space. In rounds over all partitions, step by step.
 
 #include <condition_variable>
 #include <cstdint>
@@ -34,22 +34,43 @@ class Housekeeping {
                std::vector<HouseholdPart> parts);
   ~Housekeeping();  // stop()
 
+  // A bounded piece of work: some MB of zeros, one index, one segment given up. False at the end of a round. One
+  // thread.
+  bool step();
+  // A thread that steps through a round when it is woken, and every check_interval_ms. Without it, whoever owns this
+  // does.
+  void start();
   void wake();
-  // Ends after a last round. The writers have stopped before.
+  // Ends the thread, if there is one, after a last round; else begin_last_round() and steps do that. The writers have
+  // stopped before.
   void stop();
+  void begin_last_round();
 
  private:
+  // What a round does, the middle three for each partition in turn.
+  enum class Task { kSpace, kSupply, kIndexes, kRetain, kShow };
+  // A spare on its way.
+  struct Making {
+    Spare spare;
+    std::string path;
+  };
+
   void run();
-  void round(bool last);
+  void do_task();
+  void next_task();
   void check_space();
-  void supply(HouseholdPart& part);
-  Result<Spare> make_spare(HouseholdPart& part);
-  Result<void> write_zeros(File& file);
-  Result<void> retain(HouseholdPart& part);
+  // These say whether they have no more to do.
+  bool supply(HouseholdPart& part);
+  Result<bool> make_spare(HouseholdPart& part);
+  Result<void> begin_spare(HouseholdPart& part);
+  Result<bool> keep_index(HouseholdPart& part);
+  Result<bool> retain(HouseholdPart& part);
+  Result<void> write_zeros(Spare& spare);
   Result<void> take_away(HouseholdPart& part, const SegmentInfo& segment);
-  Result<void> keep_indexes(HouseholdPart& part, bool with_newest);
+  void give_up_making();
   void show();
-  void judge(const Result<void>& outcome);
+  // Whether a task is done: it said so, or it failed.
+  bool judge(const Result<bool>& outcome);
   TimeNs retention_now();
   bool stopping();
 
@@ -62,6 +83,12 @@ class Housekeeping {
   const TimeNs wall_start_;
   const TimeNs monotonic_start_;
   std::uint64_t available_bytes_ = 0;
+
+  // Of the thread that steps.
+  Task task_ = Task::kSpace;
+  std::size_t part_ = 0;
+  std::optional<Making> making_;
+  bool last_ = false;
 
   std::mutex mutex_;  // guards these two
   bool woken_ = false;

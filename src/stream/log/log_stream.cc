@@ -83,7 +83,7 @@ struct LogPartition {
   std::optional<LogWriter> writer;
 };
 
-class LogStream final : public Stream {
+class LogStream final : public SteppedLog {
  public:
   LogStream(FileSystem& files, Clock& clock, Metrics& metrics, const LogOptions& options)
       : files_(files),
@@ -92,7 +92,11 @@ class LogStream final : public Stream {
         options_(options),
         status_(metrics, options.waiting_bytes_max) {}
 
-  ~LogStream() override { stop(); }
+  ~LogStream() override {
+    if (threads_) {
+      stop();
+    }
+  }
 
   Result<void> open() {
     std::vector<HouseholdPart> household;
@@ -113,6 +117,17 @@ class LogStream final : public Stream {
     }
     return {};
   }
+
+  void start_threads() {
+    threads_ = true;
+    housekeeping_->start();
+    for (std::unique_ptr<LogPartition>& partition : partitions_) {
+      partition->writer->start();
+    }
+  }
+
+  WriterStep step_writer(PartitionId partition) override { return at(partition).writer->step(); }
+  bool step_housekeeping() override { return housekeeping_->step(); }
 
   Generation generation() const override { return options_.generation; }
   std::uint16_t partitions() const override { return options_.partitions; }
@@ -145,13 +160,12 @@ class LogStream final : public Stream {
 
   void stop() override {
     for (std::unique_ptr<LogPartition>& partition : partitions_) {
-      if (partition->writer) {
-        partition->writer->stop();
-      }
+      partition->writer->stop();
       partition->list.wake_all();
     }
-    if (housekeeping_) {
-      housekeeping_->stop();
+    housekeeping_->stop();
+    if (!threads_) {
+      step_to_the_end();
     }
   }
 
@@ -159,6 +173,19 @@ class LogStream final : public Stream {
   LogPartition& at(PartitionId partition) {
     MR_CHECK(partition.value < partitions_.size());
     return *partitions_[partition.value];
+  }
+
+  void step_to_the_end() {
+    for (std::unique_ptr<LogPartition>& partition : partitions_) {
+      for (WriterStep step = WriterStep::kAgain; step != WriterStep::kClosed; step = partition->writer->step()) {
+        if (step == WriterStep::kNoSpare) {
+          housekeeping_->step();
+        }
+      }
+    }
+    housekeeping_->begin_last_round();
+    while (housekeeping_->step()) {
+    }
   }
 
   ReaderContext reader_context(PartitionId id) {
@@ -186,17 +213,31 @@ class LogStream final : public Stream {
   LogStatus status_;
   std::vector<std::unique_ptr<LogPartition>> partitions_;
   std::optional<Housekeeping> housekeeping_;
+  bool threads_ = false;
 };
+
+Result<std::unique_ptr<LogStream>> open_without_threads(FileSystem& files, Clock& clock, Metrics& metrics,
+                                                        const LogOptions& options) {
+  MR_TRY(check_options(options));
+  MR_TRY(check_partitions(files, options));
+  auto stream = std::make_unique<LogStream>(files, clock, metrics, options);
+  MR_TRY(stream->open());
+  return stream;
+}
 
 }  // namespace
 
 Result<std::unique_ptr<Stream>> open_log_stream(FileSystem& files, Clock& clock, Metrics& metrics,
                                                 const LogOptions& options) {
-  MR_TRY(check_options(options));
-  MR_TRY(check_partitions(files, options));
-  auto stream = std::make_unique<LogStream>(files, clock, metrics, options);
-  MR_TRY(stream->open());
+  MR_ASSIGN(std::unique_ptr<LogStream> stream, open_without_threads(files, clock, metrics, options));
+  stream->start_threads();
   return std::unique_ptr<Stream>(std::move(stream));
+}
+
+Result<std::unique_ptr<SteppedLog>> open_stepped_log(FileSystem& files, Clock& clock, Metrics& metrics,
+                                                     const LogOptions& options) {
+  MR_ASSIGN(std::unique_ptr<LogStream> stream, open_without_threads(files, clock, metrics, options));
+  return std::unique_ptr<SteppedLog>(std::move(stream));
 }
 
 }  // namespace millrace

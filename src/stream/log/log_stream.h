@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "io/clock.h"
 #include "io/file.h"
+#include "stream/log/log_writer.h"
 #include "stream/stream.h"
 
 namespace millrace {
@@ -38,5 +39,15 @@ struct LogOptions {
 // a segment size out of bounds), or the file system's. `files`, `clock` and `metrics` must outlive the stream.
 Result<std::unique_ptr<Stream>> open_log_stream(FileSystem& files, Clock& clock, Metrics& metrics,
                                                 const LogOptions& options);
+
+// The same without threads, for a simulation: nothing happens but in these steps and in stop(), in the caller's thread.
+// Destroyed without stop(), it is as if the process had died: nothing more is written, and who waits is refused.
+class SteppedLog : public Stream {
+ public:
+  virtual WriterStep step_writer(PartitionId partition) = 0;
+  virtual bool step_housekeeping() = 0;  // false at the end of a round
+};
+Result<std::unique_ptr<SteppedLog>> open_stepped_log(FileSystem& files, Clock& clock, Metrics& metrics,
+                                                     const LogOptions& options);
 
 }  // namespace millrace

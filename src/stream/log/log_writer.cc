@@ -14,11 +14,19 @@ constexpr std::uint64_t kGroupBytesMax = 8 << 20;
 }  // namespace
 
 LogWriter::LogWriter(WriterContext context, SequenceNumber next, TimeNs newest_received)
-    : context_(std::move(context)), next_(next), durable_(next), received_(newest_received) {
-  thread_.emplace("log-writer", [this] { run(); });
+    : context_(std::move(context)), next_(next), durable_(next), received_(newest_received) {}
+
+LogWriter::~LogWriter() {
+  stop();
+  Error reason = unavailable("the log has gone");
+  refuse(rest(), reason);
+  take_group();
+  refuse(rest(), reason);
 }
 
-LogWriter::~LogWriter() { stop(); }
+void LogWriter::start() {
+  thread_.emplace("log-writer", [this] { run(); });
+}
 
 Result<void> LogWriter::append(const Append& batch) {
   MR_CHECK(batch.events > 0 && batch.listener != nullptr);
@@ -57,47 +65,72 @@ void LogWriter::stop() {
 }
 
 void LogWriter::run() {
-  while (take_group()) {
-    write_group();
-    group_.clear();
+  while (true) {
+    switch (step()) {
+      case WriterStep::kAgain:
+        break;
+      case WriterStep::kIdle:
+        wait_for_work();
+        break;
+      case WriterStep::kNoSpare:
+        context_.spares.wait();
+        break;
+      case WriterStep::kClosed:
+        return;
+    }
   }
-  close_segment();
 }
 
-bool LogWriter::take_group() {
+void LogWriter::wait_for_work() {
   std::unique_lock lock(mutex_);
   while (waiting_.empty() && !stopping_) {
     asleep_ = true;
     work_.wait(lock);
   }
   asleep_ = false;
-  group_.swap(waiting_);
-  return !group_.empty();
 }
 
-void LogWriter::write_group() {
-  std::span<const Append> rest = group_;
-  while (!rest.empty()) {
-    Result<std::size_t> told = write_some(rest);
-    if (!told.ok()) {
-      refuse(rest, told.error());
-      return;
+WriterStep LogWriter::step() {
+  if (rest().empty()) {
+    bool more_may_come = take_group();
+    if (rest().empty() && more_may_come) {
+      return WriterStep::kIdle;
     }
-    rest = rest.subspan(*told);
+    if (rest().empty()) {
+      close_segment();
+      return WriterStep::kClosed;
+    }
   }
-}
-
-Result<std::size_t> LogWriter::write_some(std::span<const Append> batches) {
-  if (context_.status.failed()) {
-    return context_.status.check().error();
-  }
-  if (!active_) {
-    if (Result<void> begun = begin_segment(); !begun.ok()) {
+  if (!active_ && !context_.status.failed()) {
+    Result<bool> begun = begin_segment();
+    if (begun.ok() && !*begun) {
+      return WriterStep::kNoSpare;
+    }
+    if (!begun.ok()) {
       if (begun.error().code != Code::kFull) {
         context_.status.fail(begun.error());  // a disk that can't make a file is no place to acknowledge from
       }
-      return begun.error();
+      refuse(rest(), begun.error());
+      return WriterStep::kAgain;
     }
+  }
+  if (Result<void> written = write_some(rest()); !written.ok()) {
+    refuse(rest(), written.error());
+  }
+  return WriterStep::kAgain;
+}
+
+bool LogWriter::take_group() {
+  group_.clear();
+  told_ = 0;
+  std::lock_guard lock(mutex_);
+  group_.swap(waiting_);
+  return !stopping_;
+}
+
+Result<void> LogWriter::write_some(std::span<const Append> batches) {
+  if (context_.status.failed()) {
+    return context_.status.check().error();
   }
   SequenceNumber first = next_;
   std::size_t encoded = encode(batches);
@@ -108,16 +141,19 @@ Result<std::size_t> LogWriter::write_some(std::span<const Append> batches) {
     active_.reset();
     context_.wake_housekeeping();
   }
-  return encoded;
+  return {};
 }
 
-Result<void> LogWriter::begin_segment() {
-  MR_ASSIGN(Spare spare, context_.spares.take());
+Result<bool> LogWriter::begin_segment() {
+  MR_ASSIGN(std::optional<Spare> spare, context_.spares.take());
+  if (!spare) {
+    return false;
+  }
   context_.wake_housekeeping();
   active_.emplace();
-  active_->spare = std::move(spare);
+  active_->spare = *std::move(spare);
   segment_full_ = false;
-  return {};
+  return true;
 }
 
 std::size_t LogWriter::encode(std::span<const Append> batches) {
@@ -190,6 +226,7 @@ void LogWriter::tell(std::span<const Append> batches, SequenceNumber first) {
     SequenceRange range{first, first.plus(batch.events)};
     first = range.end;
     context_.status.give_bytes(batch.payload.size());
+    ++told_;
     batch.listener->appended(context_.partition, range);
   }
 }
@@ -197,6 +234,7 @@ void LogWriter::tell(std::span<const Append> batches, SequenceNumber first) {
 void LogWriter::refuse(std::span<const Append> batches, const Error& reason) {
   for (const Append& batch : batches) {
     context_.status.give_bytes(batch.payload.size());
+    ++told_;
     batch.listener->appended(context_.partition, reason);
   }
 }
@@ -216,6 +254,7 @@ void LogWriter::close_segment() {
   if (active_->spare.file->truncate(active_->offset).ok()) {
     context_.list.resize(active_->spare.id, active_->offset);
   }
+  active_.reset();
 }
 
 }  // namespace millrace

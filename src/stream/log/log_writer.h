@@ -1,5 +1,5 @@
 #pragma once
-// Writes one partition. One thread: whatever gathered while the last sync ran is written with the next one.
+// Writes one partition, step by step: whatever gathered while the last sync ran is written with the next one.
 
 #include <condition_variable>
 #include <functional>
@@ -30,14 +30,28 @@ struct WriterContext {
   std::string folder;
 };
 
+// What a step did, or waits for.
+enum class WriterStep {
+  kAgain,    // something was written, or refused
+  kIdle,     // there is nothing to write
+  kNoSpare,  // housekeeping hasn't made the next segment yet
+  kClosed,   // stopped, and all is written
+};
+
 class LogWriter {
  public:
   LogWriter(WriterContext context, SequenceNumber next, TimeNs newest_received);
-  ~LogWriter();  // stop()
+  // stop(); without a thread, what nobody was told of is refused and nothing is written.
+  ~LogWriter();
 
-  // Takes the batch; see Stream::append.
+  // Takes the batch; see Stream::append. Any thread.
   Result<void> append(const Append& batch);
-  // Writes what was taken and closes the segment. Appends are refused from now on.
+  // A bounded piece of work: at most one write and one sync. One thread.
+  WriterStep step();
+  // A thread that steps, and waits for what the steps say. Without it, whoever owns this does.
+  void start();
+  // Appends are refused from now on; further steps write what was taken and close the segment. Waits for the thread to
+  // have done that, if there is one.
   void stop();
 
  private:
@@ -49,11 +63,12 @@ class LogWriter {
   };
 
   void run();
-  bool take_group();
-  void write_group();
+  void wait_for_work();
+  bool take_group();  // false when nothing will come any more
+  std::span<const Append> rest() const { return std::span(group_).subspan(told_); }
   // Writes and syncs as many as fit into the segment in use, and tells them.
-  Result<std::size_t> write_some(std::span<const Append> batches);
-  Result<void> begin_segment();
+  Result<void> write_some(std::span<const Append> batches);
+  Result<bool> begin_segment();  // false when there is no spare yet
   std::size_t encode(std::span<const Append> batches);
   void encode_record(const Append& batch);
   void encode_footer();
@@ -72,8 +87,9 @@ class LogWriter {
   bool asleep_ = false;
   std::condition_variable work_;
 
-  // The writer thread's own.
+  // Of the thread that steps.
   std::vector<Append> group_;
+  std::size_t told_ = 0;  // of the group
   GroupBuffer buffer_;
   std::optional<Active> active_;
   SequenceNumber next_;     // of the next record

@@ -4,13 +4,17 @@
 
 namespace millrace {
 
-Result<Spare> SpareSlot::take() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return spare_ || refusal_; });
-  if (closed_ || !spare_) {
+Result<std::optional<Spare>> SpareSlot::take() {
+  std::lock_guard lock(mutex_);
+  if (closed_ || (!spare_ && refusal_)) {
     return *refusal_;
   }
-  return *std::exchange(spare_, std::nullopt);
+  return std::exchange(spare_, std::nullopt);
+}
+
+void SpareSlot::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return spare_ || refusal_; });
 }
 
 void SpareSlot::put(Spare spare) {

@@ -21,8 +21,10 @@ struct Spare {
 
 class SpareSlot {
  public:
-  // Waits for a spare. kFull when there is no space for one, else what close() was told.
-  Result<Spare> take();
+  // Nothing when there is none yet. kFull when there is no space for one, else what close() was told.
+  Result<std::optional<Spare>> take();
+  // Returns when take() has something to say.
+  void wait();
   void put(Spare spare);
   bool empty() const;
   // There can be none at the moment: whoever waits is told, until put().
