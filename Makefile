@@ -9,8 +9,8 @@ DESTDIR ?=
 BUILD := build/release
 BINARY := $(BUILD)/bin/millrace
 
-# What ONLY, TARGET, RUNS, SECONDS, N, SEED, DEMO_FOR say reaches the scripts through the environment.
-export ONLY TARGET RUNS DEMO_FOR N SEED
+# What ONLY, TARGET, RUNS, SECONDS, N, SEED, KIND, DEMO_FOR say reaches the scripts through the environment.
+export ONLY TARGET RUNS DEMO_FOR N SEED KIND
 # `SECONDS` counts up by itself in bash.
 export FUZZ_SECONDS := $(SECONDS)
 
@@ -44,7 +44,7 @@ bench: ## benchmarks; ONLY=name picks one
 fuzz: ## fuzz targets; TARGET=name, RUNS=n or SECONDS=s for each
 	@tools/fuzz.sh
 
-crash: build ## kill -9 of server and engine under load; N=rounds SEED=number
+crash: build ## under load: KIND=server|engine (kill -9), power (cut), disk (full); N=rounds SEED=number
 	@tools/crash.sh
 
 fmt: ## lay out the code
