@@ -4,49 +4,13 @@
 
 #include <fmt/format.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
-#include "base/crc32c.h"
 #include "base/json.h"
+#include "control/frames.h"
 
 namespace millrace {
 
 namespace {
-
-constexpr std::size_t kFrameHeaderBytes = 8;
-
-std::uint32_t checksum(std::string_view size_bytes, std::string_view change) {
-  return crc32c(change, crc32c(size_bytes));
-}
-
-// The change in the frame at the front of `bytes`; nothing when there is no whole and right one.
-std::optional<std::string_view> frame_at(std::string_view bytes) {
-  ByteReader reader(bytes);
-  auto size = reader.number<std::uint32_t>();
-  auto sum = reader.number<std::uint32_t>();
-  if (size == 0 || size > kKeyChangeBytesMax) {
-    return std::nullopt;
-  }
-  std::string_view change = reader.take(size);
-  if (!reader.ok() || checksum(bytes.substr(0, sizeof size), change) != sum) {
-    return std::nullopt;
-  }
-  return change;
-}
-
-// A torn write leaves nothing behind it. So a whole change further on, or more bytes than one change has, mean that
-// what lies here was durable once.
-bool is_damage(std::string_view rest) {
-  if (rest.size() > kFrameHeaderBytes + kKeyChangeBytesMax) {
-    return true;
-  }
-  for (std::size_t at = 1; at + kFrameHeaderBytes < rest.size(); ++at) {
-    if (frame_at(rest.substr(at))) {
-      return true;
-    }
-  }
-  return false;
-}
 
 std::string text_of(const Json& json, std::string_view key) {
   const Json* member = json.find(key);
@@ -105,11 +69,7 @@ void append_key_change(std::string& to, const StoredKey& key) {
   json.end_object();
   MR_CHECK(json.text().size() <= kKeyChangeBytesMax);
 
-  std::string size;
-  append_le(size, static_cast<std::uint32_t>(json.text().size()));
-  to.append(size);
-  append_le(to, checksum(size, json.text()));
-  to.append(json.text());
+  append_frame(to, json.text());
 }
 
 Result<KeyLog> parse_key_log(std::string_view bytes) {
@@ -121,23 +81,15 @@ Result<KeyLog> parse_key_log(std::string_view bytes) {
     return invalid(fmt::format("it has format version {}, written by a newer millrace; this one reads version {}",
                                version, kKeyLogVersion));
   }
+  MR_ASSIGN(Frames frames, parse_frames(bytes, kKeyLogHeaderBytes, kKeyChangeBytesMax));
   KeyLog log;
-  log.good_bytes = kKeyLogHeaderBytes;
-  while (log.good_bytes < bytes.size()) {
-    std::string_view rest = bytes.substr(log.good_bytes);
-    std::optional<std::string_view> change = frame_at(rest);
-    if (!change) {
-      if (is_damage(rest)) {
-        return corrupt(fmt::format("the change at byte {} is damaged; restore the file from a copy", log.good_bytes));
-      }
-      break;
-    }
-    std::optional<StoredKey> key = parse_change(*change);
+  log.good_bytes = frames.good_bytes;
+  for (const Frames::Frame& frame : frames.all) {
+    std::optional<StoredKey> key = parse_change(frame.change);
     if (!key) {
-      return corrupt(fmt::format("the change at byte {} can't be understood", log.good_bytes));
+      return corrupt(fmt::format("the change at byte {} can't be understood", frame.at));
     }
     log.changes.push_back(*std::move(key));
-    log.good_bytes += kFrameHeaderBytes + change->size();
   }
   return log;
 }

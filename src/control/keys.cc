@@ -48,6 +48,12 @@ Result<void> check_chosen_secret(const std::string& secret) {
 // Keys by the first 8 bytes of their digest: chance alone makes two share them, and then both are looked at.
 std::uint64_t short_digest(const Digest& digest) { return load_le<std::uint64_t>(digest.data()); }
 
+// Nothing once the key is revoked or has expired.
+std::optional<Principal> principal_of(const KeyInfo& key, TimeNs now) {
+  bool good = !key.revoked && (key.expires == kNoTime || now < key.expires);
+  return good ? std::optional(Principal{key.project, key.scopes, key.id}) : std::nullopt;
+}
+
 class LogKeyStore final : public KeyStore {
  public:
   LogKeyStore(FileSystem& files, Clock& clock, std::string path)
@@ -91,12 +97,17 @@ class LogKeyStore final : public KeyStore {
     for (; at != end; ++at) {
       const StoredKey& key = *at->second;
       if (same_digest(key.digest, digest)) {
-        bool expired = key.info.expires != kNoTime && now >= key.info.expires;
-        return key.info.revoked || expired ? std::nullopt
-                                           : std::optional(Principal{key.info.project, key.info.scopes, key.info.id});
+        return principal_of(key.info, now);
       }
     }
     return std::nullopt;
+  }
+
+  std::optional<Principal> find(const std::string& id) override {
+    TimeNs now = clock_.wall();
+    std::shared_lock lock(memory_);
+    auto at = by_id_.find(id);
+    return at == by_id_.end() ? std::nullopt : principal_of(at->second.info, now);
   }
 
   Result<Created> create(const std::string& name, const std::string& project, std::uint8_t scopes,

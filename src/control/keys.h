@@ -47,6 +47,8 @@ class KeyStore {
   // Whom the secret belongs to; nothing when unknown, expired or revoked. Looks up by SHA-256, compares in constant
   // time.
   virtual std::optional<Principal> check(std::string_view secret) = 0;
+  // The same for the key with this id: for those who showed its secret before.
+  virtual std::optional<Principal> find(const std::string& id) = 0;
   // Makes a key, durable when it returns; the secret is given here and never again.
   struct Created {
     KeyInfo info;

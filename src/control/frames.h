@@ -1,0 +1,32 @@
+#pragma once
+// The frames that the logs of control state are made of. docs/formats/control.md has worked examples.
+//
+//   u32 bytes of the change, u32 CRC-32C of those four bytes and the change, the change as JSON
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace millrace {
+
+inline constexpr std::size_t kFrameHeaderBytes = 8;
+
+// `change` has at least one byte.
+void append_frame(std::string& to, std::string_view change);
+
+struct Frames {
+  struct Frame {
+    std::size_t at = 0;
+    std::string_view change;
+  };
+  std::vector<Frame> all;
+  std::size_t good_bytes = 0;  // what follows is the torn end of a frame that was never confirmed
+};
+
+// The frames behind the first `header_bytes`; views into `bytes`. kCorrupt: a frame that was durable once is damaged.
+Result<Frames> parse_frames(std::string_view bytes, std::size_t header_bytes, std::size_t change_bytes_max);
+
+}  // namespace millrace
