@@ -12,6 +12,9 @@ git ls-files -z -- '*.h' '*.cc' | xargs -0 clang-format-14 --dry-run --Werror ||
 echo "==> tidy"
 /usr/bin/python3 tools/tidy_test.py
 /usr/bin/python3 tools/tidy.py
+echo "==> web"
+node web/node_modules/typescript/bin/tsc -p web
+node web/test/run.mjs | grep -E '^(not ok|# (pass|fail))'
 tools/build.sh dev unit_tests
 tools/clang_tidy.py
 echo "==> unit tests"

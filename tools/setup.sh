@@ -4,8 +4,8 @@
 #   tools/setup.sh [build|test|check|all]      default: all
 #   tools/setup.sh library                     only says where libchdb.so belongs
 #
-# Debian packages come by apt (through sudo unless run by root), the engine's library libchdb by npm, checked against the hash in
-# deps/chdb/package-lock.json, into a cache folder. Safe to repeat, to interrupt, and to run twice at once. When nothing is
+# Debian packages come by apt (through sudo unless run by root), the engine's library libchdb and what the page is made with by npm,
+# checked against the hashes in deps/chdb/package-lock.json and web/package-lock.json, into a cache folder. Safe to repeat, to interrupt, and to run twice at once. When nothing is
 # missing it says nothing and takes a fraction of a second.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -104,6 +104,30 @@ install_library() {
   say "libchdb is in $library"
 }
 
+# What the page is made with lies in the cache too, one folder for each lock file; web/node_modules is a link to it.
+web=$cache/web-$(sha256sum web/package-lock.json | cut -c 1-12)
+web_is_there() { [ -d "$web/node_modules" ] && [ "$(readlink web/node_modules)" = "$web/node_modules" ]; }
+
+web_progress() { echo "unpacking"; }
+
+install_web() {
+  mkdir -p "$cache"
+  exec 9>"$cache/setup.lock"
+  flock 9
+  if [ ! -d "$web/node_modules" ]; then
+    say "what the page is made with: fetching 10 MB from npm into $web"
+    local work=$cache/fetch-web
+    rm -rf "$work"
+    mkdir -p "$work"
+    cp web/package.json web/package-lock.json "$work/"
+    quietly "$work/npm.log" web_progress npm ci --prefix "$work" --cache "$work/npm-cache" --ignore-scripts --no-audit --no-fund \
+      --no-update-notifier || fail "npm could not fetch what the page is made with (see above); run make setup again"
+    rm -rf "$work/npm-cache"
+    mv "$work" "$web"
+  fi
+  ln -sfn "$web/node_modules" web/node_modules
+}
+
 case ${1:-all} in
   build) groups="build" ;;
   test) groups="build test" ;;
@@ -117,4 +141,5 @@ missing=$(missing_of $(packages_of $groups))
 # shellcheck disable=SC2086
 [ -z "$missing" ] || install_packages $missing
 library_is_there || install_library
+web_is_there || install_web
 [ "${1:-all}" != all ] || say "everything is there: Debian packages, and libchdb in $library"

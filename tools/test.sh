@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Everything that must hold, suite by suite; a closing line for each, and failure when one of them fails.
-#   ONLY="unit app" runs some of: tidy unit app crash clients
+#   ONLY="unit app" runs some of: tidy web unit app browser crash clients
 # The program is built once, optimised; the unit tests once, with the address and undefined-behaviour sanitizers.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-suites=${ONLY:-tidy unit app crash clients}
+suites=${ONLY:-tidy web unit app browser crash clients}
 results=()
 started=$SECONDS
 
@@ -25,12 +25,20 @@ tidy() {
   /usr/bin/python3 tools/tidy_test.py && /usr/bin/python3 tools/tidy.py
 }
 
+web() {
+  node web/node_modules/typescript/bin/tsc -p web && node web/test/run.mjs
+}
+
 unit() {
   tools/build.sh dev unit_tests && ctest --test-dir build/dev --output-on-failure -j "$(nproc)"
 }
 
 app() {
   /usr/bin/python3 -m pytest -q tests/app
+}
+
+browser() {
+  /usr/bin/python3 -m pytest -q tests/browser
 }
 
 crash() {
@@ -44,8 +52,10 @@ clients() {
 
 tools/setup.sh test && tools/build.sh release millrace || exit 1
 suite tidy tidy
+suite web web
 suite unit unit
 suite app app
+suite browser browser
 suite crash crash
 suite clients clients
 

@@ -84,6 +84,22 @@ void write_engine(JsonWriter& json, const engine::EngineStatus& status) {
   json.end_object();
 }
 
+void write_written(JsonWriter& json, const Metrics& metrics, std::uint64_t engine_bytes) {
+  json.key("written").begin_object();
+  json.key("accepted_bytes").integer(metrics.get(Metric::kIngestAcceptedBytes));
+  json.key("log_bytes").integer(metrics.get(Metric::kStreamWrittenBytes));
+  json.key("snapshot_bytes").integer(metrics.get(Metric::kProcessSnapshotBytes));
+  json.key("insert_bytes").integer(metrics.get(Metric::kStoreInsertBytes));
+  json.key("engine_bytes").unsigned_integer(engine_bytes).end_object();
+}
+
+void write_disk(JsonWriter& json, const Metrics& metrics, const Result<DiskSpace>& space) {
+  json.key("disk").begin_object();
+  json.key("total_bytes").unsigned_integer(space.ok() ? space->total_bytes : 0);
+  json.key("free_bytes").unsigned_integer(space.ok() ? space->available_bytes : 0);
+  json.key("log_bytes").integer(metrics.get(Metric::kStreamBytes)).end_object();
+}
+
 }  // namespace
 
 void Health::engine(engine::Supervisor* supervisor) {
@@ -129,11 +145,20 @@ std::string Health::describe() {
   json.key("store").begin_object().key("open").boolean(store_trouble_.empty()).key("reason");
   store_trouble_.empty() ? json.null() : json.string(store_trouble_);
   json.end_object();
+  std::uint64_t engine_bytes = 0;
   if (engine_ != nullptr) {
-    write_engine(json, engine_->status());
+    engine::EngineStatus status = engine_->status();
+    engine_bytes = status.written_bytes;
+    write_engine(json, status);
   } else {
     json.key("engine").null();
   }
+  write_written(json, metrics_, engine_bytes);
+  write_disk(json, metrics_, files_.space(data_));
+  json.key("ids").begin_object().key("remembered").integer(metrics_.get(Metric::kProcessIds));
+  json.key("window_s").integer(metrics_.get(Metric::kProcessIdWindow) / 1'000'000).end_object();
+  json.key("http").begin_object().key("connections").integer(metrics_.get(Metric::kHttpConnections));
+  json.key("requests").integer(metrics_.get(Metric::kHttpRequests)).end_object();
   json.key("failed_events_total").integer(metrics_.get(Metric::kIngestRejectedEvents));
   json.key("server_resident_bytes").integer(resident_bytes()).end_object();
   return json.take();

@@ -9,6 +9,7 @@
 #include "control/keys.h"
 #include "engine/supervisor.h"
 #include "http/server.h"
+#include "io/file.h"
 #include "stream/progress.h"
 #include "stream/stream.h"
 
@@ -16,8 +17,9 @@ namespace millrace {
 
 class Health {
  public:
-  Health(Stream& stream, Progress& progress, Metrics& metrics)
-      : stream_(stream), progress_(progress), metrics_(metrics) {}
+  // `data`: the folder whose disk it tells of.
+  Health(Stream& stream, Progress& progress, Metrics& metrics, FileSystem& files, std::string data)
+      : stream_(stream), progress_(progress), metrics_(metrics), files_(files), data_(std::move(data)) {}
 
   // The engine, once it is there; null again before it goes away.
   void engine(engine::Supervisor* supervisor);
@@ -38,6 +40,8 @@ class Health {
   Stream& stream_;
   Progress& progress_;
   Metrics& metrics_;
+  FileSystem& files_;
+  const std::string data_;
   std::mutex mutex_;  // of what follows
   engine::Supervisor* engine_ = nullptr;
   std::string store_trouble_ = "starting";

@@ -1,18 +1,36 @@
 #include "app/router.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "app/cookie.h"
 #include "ingest/ingest_api.h"
 
 namespace millrace {
 namespace {
 
-bool matches(const std::string& pattern, const std::string& path) {
-  if (!pattern.ends_with("/*")) {
+std::string_view take_part(std::string_view& path) {
+  std::string_view part = path.substr(0, path.find('/'));
+  path.remove_prefix(std::min(part.size() + 1, path.size()));
+  return part;
+}
+
+bool matches(std::string_view pattern, std::string_view path) {
+  if (pattern.find('*') == std::string_view::npos) {
     return pattern == path;
   }
-  std::string_view prefix = std::string_view(pattern).substr(0, pattern.size() - 1);
-  return path.starts_with(prefix) && path.size() > prefix.size() && path.find('/', prefix.size()) == std::string::npos;
+  if (std::count(pattern.begin(), pattern.end(), '/') != std::count(path.begin(), path.end(), '/')) {
+    return false;
+  }
+  while (!pattern.empty()) {
+    std::string_view wanted = take_part(pattern);
+    std::string_view part = take_part(path);
+    if (wanted == "*" ? part.empty() : wanted != part) {
+      return false;
+    }
+  }
+  return true;
 }
 
 http::Response unauthorized(std::string_view detail) {
@@ -36,8 +54,8 @@ http::Response preflight() {
 
 }  // namespace
 
-Router::Router(KeyStore& keys, Metrics& metrics, std::vector<Route> routes)
-    : keys_(keys), metrics_(metrics), routes_(std::move(routes)) {}
+Router::Router(Doors doors, Metrics& metrics, std::vector<Route> routes)
+    : doors_(doors), metrics_(metrics), routes_(std::move(routes)) {}
 
 const Route* Router::find(const http::Head& head, std::string& allowed) const {
   const std::string& method = head.method == "HEAD" ? "GET" : head.method;
@@ -52,32 +70,75 @@ const Route* Router::find(const http::Head& head, std::string& allowed) const {
   return nullptr;
 }
 
-bool Router::admit(const Route& route, std::unique_ptr<http::Exchange>& exchange, Principal& principal) const {
+// Errors here: kInvalid is answered 401, kNotFound 403.
+Result<Principal> Router::admit_by_key(const Route& route, const http::Head& head) const {
   KeyInUrl in_url = KeyInUrl::kNo;
-  std::string secret = secret_of(exchange->head(), in_url);
-  std::optional<Principal> found = secret.empty() ? std::nullopt : keys_.check(secret);
+  std::string secret = secret_of(head, in_url);
+  if (secret.empty()) {
+    return invalid("Send a key as 'Authorization: Bearer KEY'; 'millrace keys create' makes one.");
+  }
+  std::optional<Principal> found = doors_.keys.check(secret);
   if (!found) {
-    exchange->reply(unauthorized(
-        secret.empty() ? "Send a key as 'Authorization: Bearer KEY'; 'millrace keys create' makes one."
-                       : "This key is unknown, revoked or expired; 'millrace keys list' shows the good ones."));
-    return false;
+    return invalid("This key is unknown, revoked or expired; 'millrace keys list' shows the good ones.");
   }
   if (in_url == KeyInUrl::kYes && (route.scopes & kScopeWrite) == 0) {
-    exchange->reply(
-        unauthorized("A key in the URL is for sending events only; send it as 'Authorization: Bearer KEY'."));
-    return false;
+    return invalid("A key in the URL is for sending events only; send it as 'Authorization: Bearer KEY'.");
   }
   if (in_url == KeyInUrl::kYes && found->scopes != kScopeWrite) {
-    exchange->reply(unauthorized("Only a key with no other scope than write may stand in a URL."));
+    return invalid("Only a key with no other scope than write may stand in a URL.");
+  }
+  return *std::move(found);
+}
+
+// A page of another origin can make a browser send the cookie, but not this header.
+Result<Principal> Router::admit_by_session(const http::Head& head, const std::string& token) const {
+  std::optional<Principal> found = doors_.sessions.check(token);
+  if (!found) {
+    return invalid("The session has ended; log in again.");
+  }
+  if (head.method != "GET" && head.method != "HEAD" && head.header("x-millrace") != "1") {
+    return not_found("A request by cookie that is not GET or HEAD needs the header 'X-Millrace: 1'.");
+  }
+  found->scopes &= kScopeRead;
+  return *std::move(found);
+}
+
+Result<Principal> Router::admit_by_link(const http::Head& head, const std::string& token) const {
+  std::optional<Dashboard> dashboard = doors_.dashboards.shared(token);
+  if (!dashboard) {
+    return invalid("This link was withdrawn, or never made.");
+  }
+  for (const auto& [name, value] : head.query) {
+    bool known = name != "topic" || std::any_of(dashboard->panels.begin(), dashboard->panels.end(),
+                                                [&](const Panel& panel) { return panel.topic == value; });
+    if (!known) {
+      return not_found("The dashboard behind this link has no such topic.");
+    }
+  }
+  return Principal{dashboard->project, kScopeRead, "share"};
+}
+
+bool Router::admit(const Route& route, std::unique_ptr<http::Exchange>& exchange, Principal& principal) const {
+  const http::Head& head = exchange->head();
+  const std::string* link = route.shared ? head.parameter("share") : nullptr;
+  std::string session = head.header("authorization").empty() ? session_token(head) : std::string();
+  Result<Principal> found = link != nullptr    ? admit_by_link(head, *link)
+                            : !session.empty() ? admit_by_session(head, session)
+                                               : admit_by_key(route, head);
+  if (!found.ok()) {
+    exchange->reply(found.error().code == Code::kInvalid
+                        ? unauthorized(found.error().message)
+                        : http::problem(403, "forbidden", "This may not be asked", found.error().message));
     return false;
   }
   if ((found->scopes & route.scopes) == 0) {
-    exchange->reply(http::problem(403, "forbidden", "This key may not do that",
-                                  fmt::format("The key has the scopes {}; this needs {}.", format_scopes(found->scopes),
-                                              format_scopes(route.scopes))));
+    exchange->reply(http::problem(
+        403, "forbidden", "This key may not do that",
+        fmt::format("{} the scopes {}; this needs {}.", session.empty() ? "The key has" : "A session has of its key",
+                    format_scopes(found->scopes), format_scopes(route.scopes))));
     return false;
   }
-  principal = std::move(*found);
+  principal = *std::move(found);
   return true;
 }
 

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "control/dashboards.h"
 #include "control/keys.h"
+#include "control/sessions.h"
 #include "http/server.h"
 
 namespace millrace {
@@ -17,22 +19,34 @@ using PrincipalHandler = std::function<void(const Principal&, std::unique_ptr<ht
 
 struct Route {
   std::string method;
-  std::string path;         // a last part of "*" takes one more part of the path, e.g. "/v1/keys/*"
+  std::string path;         // a part of "*" takes any one part of the path, e.g. "/v1/keys/*"
   std::uint8_t scopes = 0;  // one of these; 0: open to everyone
   PrincipalHandler handler;
+  // With ?share=TOKEN a shared dashboard's link is enough if each parameter `topic` is one of its panels'.
+  bool shared = false;
+};
+
+// Who may come in: by key, by a session's cookie (to read, and to change dashboards), by a shared dashboard's link.
+struct Doors {
+  KeyStore& keys;
+  Sessions& sessions;
+  Dashboards& dashboards;
 };
 
 class Router {
  public:
-  Router(KeyStore& keys, Metrics& metrics, std::vector<Route> routes);
+  Router(Doors doors, Metrics& metrics, std::vector<Route> routes);
   void handle(std::unique_ptr<http::Exchange> exchange) const;
 
  private:
   const Route* find(const http::Head& head, std::string& allowed) const;
-  // Who asks, or nothing after the refusal was sent.
+  // Who asks; false after the refusal was sent.
   bool admit(const Route& route, std::unique_ptr<http::Exchange>& exchange, Principal& principal) const;
+  Result<Principal> admit_by_key(const Route& route, const http::Head& head) const;
+  Result<Principal> admit_by_session(const http::Head& head, const std::string& token) const;
+  Result<Principal> admit_by_link(const http::Head& head, const std::string& token) const;
 
-  KeyStore& keys_;
+  Doors doors_;
   Metrics& metrics_;
   std::vector<Route> routes_;
 };

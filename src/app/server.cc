@@ -5,15 +5,19 @@
 #include <fmt/format.h>
 
 #include "app/backend.h"
+#include "app/dashboards_api.h"
 #include "app/health.h"
 #include "app/keys_api.h"
 #include "app/late.h"
 #include "app/node.h"
 #include "app/options.h"
+#include "app/page.h"
 #include "app/router.h"
+#include "app/session_api.h"
 #include "app/verify_api.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "control/control_log.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "query/openapi.h"
@@ -52,6 +56,7 @@ class WholeServer final : public Server {
   Result<void> open_folder();
   Result<void> open_keys(const std::string& bootstrap_key);
   Result<void> make_first_keys();
+  Result<void> open_control();
   Result<void> open_stream();
   Result<void> open_door();
   std::vector<Route> routes();
@@ -69,6 +74,9 @@ class WholeServer final : public Server {
   // In the order in which they come up; they go down the other way round.
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<KeyStore> keys_;
+  std::unique_ptr<ControlLog> control_;
+  std::unique_ptr<Sessions> sessions_;
+  std::unique_ptr<Dashboards> dashboards_;
   std::unique_ptr<FailedEvents> failed_;
   std::unique_ptr<Stream> stream_;
   LateStore store_;
@@ -78,6 +86,8 @@ class WholeServer final : public Server {
   std::unique_ptr<IngestApi> ingest_;
   std::unique_ptr<QueryApi> query_;
   std::unique_ptr<KeysApi> keys_api_;
+  std::unique_ptr<SessionApi> session_api_;
+  std::unique_ptr<DashboardsApi> dashboards_api_;
   std::unique_ptr<VerifyApi> verify_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<http::Server> http_;
@@ -123,6 +133,13 @@ Result<void> WholeServer::open_keys(const std::string& bootstrap_key) {
   return make_first_keys();
 }
 
+Result<void> WholeServer::open_control() {
+  MR_ASSIGN(control_, ControlLog::open(files_, data_ + "/control"));
+  sessions_ = std::make_unique<Sessions>(*control_, *keys_, clock_, values_.http_session_age.count() / 1000);
+  dashboards_ = std::make_unique<Dashboards>(*control_, clock_);
+  return {};
+}
+
 Result<void> WholeServer::open_stream() {
   MR_ASSIGN(failed_, FailedEvents::open(files_, data_ + "/failed", values_.ingest_failed_bytes));
   LogOptions options = log_options(values_, data_, node_);
@@ -135,7 +152,7 @@ Result<void> WholeServer::open_stream() {
   }
   MR_ASSIGN(stream_, open_log_stream(files_, clock_, metrics_, options));
   progress_ = std::make_unique<LateProgress>(*stream_, clock_);
-  health_ = std::make_unique<Health>(*stream_, *progress_, metrics_);
+  health_ = std::make_unique<Health>(*stream_, *progress_, metrics_, files_, data_);
   return {};
 }
 
@@ -145,7 +162,7 @@ std::vector<Route> WholeServer::routes() {
       (object.*method)(principal, std::move(exchange));
     };
   };
-  return {
+  std::vector<Route> all = {
       {"POST", "/v1/events", kScopeWrite, to(*ingest_, &IngestApi::post_events)},
       {"GET", "/v1/events", kScopeRead, to(*query_, &QueryApi::get_events)},
       {"GET", "/v1/failed", kScopeRead, to(*ingest_, &IngestApi::get_failed)},
@@ -161,17 +178,33 @@ std::vector<Route> WholeServer::routes() {
       {"GET", "/metrics", 0, to(*health_, &Health::get_metrics)},
       {"GET", "/healthz", 0, to(*health_, &Health::get_healthz)},
       {"GET", "/readyz", 0, to(*health_, &Health::get_readyz)},
+      {"POST", "/v1/session", 0, to(*session_api_, &SessionApi::open)},
+      {"GET", "/v1/session", kScopeRead, to(*session_api_, &SessionApi::show)},
+      {"DELETE", "/v1/session", kScopeRead, to(*session_api_, &SessionApi::close)},
+      {"GET", "/v1/dashboards", kScopeRead, to(*dashboards_api_, &DashboardsApi::list)},
+      {"GET", "/v1/dashboards/*", kScopeRead, to(*dashboards_api_, &DashboardsApi::show)},
+      {"PUT", "/v1/dashboards/*", kScopeRead, to(*dashboards_api_, &DashboardsApi::save)},
+      {"DELETE", "/v1/dashboards/*", kScopeRead, to(*dashboards_api_, &DashboardsApi::remove)},
+      {"POST", "/v1/dashboards/*/share", kScopeRead, to(*dashboards_api_, &DashboardsApi::share)},
+      {"DELETE", "/v1/dashboards/*/share", kScopeRead, to(*dashboards_api_, &DashboardsApi::unshare)},
+      {"GET", "/v1/shared/*", 0, to(*dashboards_api_, &DashboardsApi::show_shared)},
   };
+  for (Route& route : page_routes()) {
+    all.push_back(std::move(route));
+  }
+  return all;
 }
 
 Result<void> WholeServer::open_door() {
   ingest_ = std::make_unique<IngestApi>(*stream_, *failed_, clock_, metrics_, ingest_limits(values_));
   query_ = std::make_unique<QueryApi>(store_, *progress_, *stream_, clock_, metrics_, query_limits(values_));
   keys_api_ = std::make_unique<KeysApi>(*keys_);
+  session_api_ = std::make_unique<SessionApi>(*keys_, *sessions_, !values_.http_tls_certificate.empty());
+  dashboards_api_ = std::make_unique<DashboardsApi>(*dashboards_);
   ProcessorOptions processor = processor_options(values_, data_);
   verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_,
                                         VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});
-  router_ = std::make_unique<Router>(*keys_, metrics_, routes());
+  router_ = std::make_unique<Router>(Doors{*keys_, *sessions_, *dashboards_}, metrics_, routes());
   http::TlsFiles tls{values_.http_tls_certificate, values_.http_tls_key};
   MR_ASSIGN(http_, http::Server::start(
                        values_.listen, http_threads(values_), http_limits(values_), tls, metrics_,
@@ -182,6 +215,7 @@ Result<void> WholeServer::open_door() {
 Result<void> WholeServer::open(const std::string& bootstrap_key) {
   MR_TRY(open_folder());
   MR_TRY(open_keys(bootstrap_key));
+  MR_TRY(open_control());
   MR_TRY(open_stream());
   if (values_.store_url.empty()) {
     MR_TRY(engine_options(values_, data_,

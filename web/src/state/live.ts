@@ -1,0 +1,43 @@
+// The page's one feed, for components.
+import { useEffect, useReducer } from "preact/hooks";
+import { Feed } from "../api/live";
+import type { Status, TopicState } from "../api/live";
+import { openPolling } from "../api/poll";
+
+let feed = new Feed(openPolling());
+
+// A shared dashboard is fed by its link instead of a session.
+export function feedBy(open: ConstructorParameters<typeof Feed>[0]): void {
+  feed = new Feed(open);
+}
+
+// A tab in the background gives its connections back after a while.
+let hidden = 0;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hidden);
+  if (document.hidden) hidden = setTimeout(() => feed.pause(true), 10_000);
+  else feed.pause(false);
+});
+
+// What is known of a topic; the component is drawn again when that changes. Null watches nothing.
+export function useTopic(topic: string | null): TopicState {
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => (topic === null ? undefined : feed.watch(topic, () => draw(undefined))), [topic]);
+  return feed.state(topic ?? "");
+}
+
+export function useStatus(): Status {
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => feed.onStatus(() => draw(undefined)), []);
+  return feed.status;
+}
+
+// Draws again every `ms`, for what tells its own age.
+export function useClock(ms: number): number {
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => {
+    const timer = setInterval(() => draw(undefined), ms);
+    return () => clearInterval(timer);
+  }, [ms]);
+  return Date.now();
+}

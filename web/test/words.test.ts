@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Health, StoredEvent } from "../src/api/types";
+import { bytes, change, cut, duration, number, short } from "../src/data/format";
+import { acceptedRate, amplification, audit } from "../src/data/health";
+import { addEvents, summary, tail_events_max } from "../src/data/tail";
+
+test("numbers are as exact as they can be read", () => {
+  assert.deepEqual([0, 1234567, 12.3456, 0.00123456, -5.5, 123456.7].map(number), ["0", "1,234,567", "12.35", "0.0012", "-5.5", "123,457"]);
+  assert.deepEqual([999, 1234, 1_250_000].map(short), ["999", "1.2K", "1.3M"]);
+  assert.equal(number(null), "–");
+  assert.equal(number(Number.NaN), "–");
+  assert.deepEqual([0, 999, 1500, 123_456_789].map(bytes), ["0 B", "999 B", "1.5 KB", "123 MB"]);
+  assert.deepEqual([5, 1500, 61_000, 200_000, 7_200_000, 200_000_000].map(duration), ["5 ms", "1.5 s", "61 s", "3 min", "2 h", "2 d"]);
+});
+
+test("changes are told when there is something to compare with", () => {
+  assert.deepEqual(change(112, 100), { text: "+12%", sign: 1 });
+  assert.deepEqual(change(96.6, 100), { text: "−3.4%", sign: -1 });
+  assert.deepEqual(change(100, 100), { text: "±0.0%", sign: 0 });
+  assert.deepEqual(change(5000, 100), { text: "×50", sign: 1 });
+  assert.equal(change(5, 0), null);
+  assert.equal(change(5, null), null);
+  assert.equal(cut("x".repeat(20), 5), "xxxx…");
+});
+
+const event = (place: number, received = "2026-01-01T00:00:00Z"): StoredEvent => ({ event: "e", time: received, received, place: `1/0:${place}`, properties: {} });
+
+test("events are shown once, newest first, and not for ever", () => {
+  let kept = addEvents([], [event(1), event(2)]);
+  kept = addEvents(kept, [event(2), event(3)]);
+  assert.deepEqual(kept.map((one) => one.place), ["1/0:3", "1/0:2", "1/0:1"]);
+  assert.ok(addEvents(kept, [event(3)]) === kept, "nothing new is no change");
+  assert.equal(addEvents([], Array.from({ length: 600 }, (_, i) => event(i))).length, tail_events_max);
+});
+
+test("properties fit on a line however long they are", () => {
+  const pairs = summary({ a: "x".repeat(10_000), b: { c: [1] }, ["n".repeat(500)]: 1, d: 1 });
+  assert.ok(pairs.length === 1 && pairs[0][1].length === 200);
+  assert.deepEqual(summary({ b: { c: [1] }, d: null }), [["b", '{"c":[1]}'], ["d", "null"]]);
+});
+
+const health = (accepted: number, stored: number): Health => ({
+  version: "1", ready: true, reason: null, generation: 1,
+  partitions: [],
+  audit: { accepted, stored, repeats: 3, failed: 2, lost: 0, holds: true },
+  store: { open: true, reason: null }, engine: null, failed_events_total: 0, server_resident_bytes: 1,
+  written: { accepted_bytes: 1000, log_bytes: 1100, insert_bytes: 500, snapshot_bytes: 50, engine_bytes: 2000 },
+});
+
+test("the rate is that of the samples, and unknown across a restart", () => {
+  assert.equal(acceptedRate([{ health: health(100, 0), at: 0 }, { health: health(350, 0), at: 5000 }]), 50);
+  assert.equal(acceptedRate([{ health: health(100, 0), at: 0 }, { health: health(50, 0), at: 5000 }]), null);
+  assert.equal(acceptedRate([{ health: health(100, 0), at: 0 }]), null);
+});
+
+test("what is not stored yet is on the way", () => {
+  assert.equal(audit(health(100, 90)).waiting, 5);
+  assert.equal(audit(health(100, 95)).waiting, 0);
+  assert.deepEqual(amplification(health(1, 1)).map((layer) => layer.times), [1.1, 0.05, 2]);
+});
