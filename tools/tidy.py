@@ -64,7 +64,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.~}*-])/(work|root|home/\w+|tmp/build\w*)/")
 REGISTRY = re.compile(r"\b(registry\.npmjs\.org|registry\.yarnpkg\.com|npmjs\.com|pypi\.org|pythonhosted\.org|deb\.debian\.org|"
                       r"crates\.io|proxy\.golang\.org|repo1?\.maven\.org|docker\.io|quay\.io)\b|\"resolved\"\s*:\s*\"http")
 TEXT = {".h", ".cc", ".inc", ".py", ".sh", ".md", ".toml", ".json", ".yaml", ".yml", ".txt", ".cmake", ".service", ".js", ".mjs",
-        ".ts", ".css", ".html", ""}
+        ".ts", ".tsx", ".css", ".html", ".svg", ""}
 # Where rules are written down, what they forbid has to be named.
 ABOUT_RULES = {"tools/tidy.py", "tools/tidy_test.py"}
 
@@ -157,7 +157,7 @@ def headers(tree):
 def size(tree):
     """Files that one can read in one sitting."""
     for path, lines in tree.lines.items():
-        if path.endswith((".h", ".cc", ".py", ".sh", ".js", ".ts")) and len(lines) > LINES_MAX + 1:
+        if path.endswith((".h", ".cc", ".py", ".sh", ".js", ".mjs", ".ts", ".tsx")) and len(lines) > LINES_MAX + 1:
             yield path, LINES_MAX + 1, f"{len(lines) - 1} lines: split it by what its parts do (at most {LINES_MAX})"
 
 

@@ -70,7 +70,7 @@ function cpp(assets) {
   const rows = assets.map((asset, i) => {
     const plain = array(`kPlain${i}`, asset.bytes);
     const gzip = array(`kGzip${i}`, asset.gzip);
-    return `    {"${asset.path}", "${asset.type}", "${hash(asset.bytes)}", ${plain}, ${gzip}}`;
+    return `    {"${asset.path}", "${asset.type}", ${plain}, "${hash(asset.bytes)}", ${gzip}, "${hash(asset.gzip)}"}`;
   });
   lines.push(`const PageAsset kAssets[] = {\n${rows.join(",\n")}};`, "}  // namespace", "");
   lines.push("std::span<const PageAsset> page_assets() { return kAssets; }", "", "}  // namespace millrace", "");

@@ -39,7 +39,7 @@ bool names_tag(std::string_view list, std::string_view tag) {
 
 void send(const PageAsset& asset, std::unique_ptr<http::Exchange> exchange) {
   bool gzip = !asset.gzip.empty() && takes_gzip(exchange->head().header("accept-encoding"));
-  std::string tag = fmt::format("\"{}{}\"", asset.hash, gzip ? "-gzip" : "");
+  std::string tag = fmt::format("\"{}\"", gzip ? asset.gzip_hash : asset.plain_hash);
   http::Response response;
   add_page_headers(response);
   response.headers.emplace_back("ETag", tag);

@@ -14,6 +14,7 @@
 #include "app/page.h"
 #include "app/router.h"
 #include "app/session_api.h"
+#include "app/shared_panel.h"
 #include "app/verify_api.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -88,6 +89,7 @@ class WholeServer final : public Server {
   std::unique_ptr<KeysApi> keys_api_;
   std::unique_ptr<SessionApi> session_api_;
   std::unique_ptr<DashboardsApi> dashboards_api_;
+  std::unique_ptr<SharedPanels> shared_panels_;
   std::unique_ptr<VerifyApi> verify_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<http::Server> http_;
@@ -188,6 +190,7 @@ std::vector<Route> WholeServer::routes() {
       {"POST", "/v1/dashboards/*/share", kScopeRead, to(*dashboards_api_, &DashboardsApi::share)},
       {"DELETE", "/v1/dashboards/*/share", kScopeRead, to(*dashboards_api_, &DashboardsApi::unshare)},
       {"GET", "/v1/shared/*", 0, to(*dashboards_api_, &DashboardsApi::show_shared)},
+      {"GET", "/v1/shared/*/*", 0, to(*shared_panels_, &SharedPanels::answer)},
   };
   for (Route& route : page_routes()) {
     all.push_back(std::move(route));
@@ -201,6 +204,7 @@ Result<void> WholeServer::open_door() {
   keys_api_ = std::make_unique<KeysApi>(*keys_);
   session_api_ = std::make_unique<SessionApi>(*keys_, *sessions_, !values_.http_tls_certificate.empty());
   dashboards_api_ = std::make_unique<DashboardsApi>(*dashboards_);
+  shared_panels_ = std::make_unique<SharedPanels>(*dashboards_, *query_);
   ProcessorOptions processor = processor_options(values_, data_);
   verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_,
                                         VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});

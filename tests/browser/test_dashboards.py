@@ -73,7 +73,6 @@ def test_a_shared_link_shows_the_dashboard_and_nothing_else(page, driver, sales)
     # The link is no key: every other question is refused.
     for path in ("/v1/health", "/v1/schema", "/v1/dashboards", "/v1/events?limit=1"):
         assert sales.request("GET", f"{path}{'&' if '?' in path else '?'}share={token}", key=None)[0] == 401, path
-    assert sales.request("GET", f"/v1/live?share={token}&topic=tail", key=None)[0] == 403
     mine = Page(driver, sales.address, KEY)
     dashboards = sales.json("GET", "/v1/dashboards")["dashboards"]
     shared = next(one for one in dashboards if one["link"] == f"/d/{token}")

@@ -48,8 +48,8 @@ test("yesterday lies under today", () => {
 test("bars are the largest rows with their share and what was before", () => {
   const bars = toBars([event(["a", null, ""]), count([5, 20, 10])], [event(["a", null, ""]), count([1, null, 5])], 2);
   assert.deepEqual(bars, [
-    { label: "(none)", key: [null], value: 20, share: 1, before: null },
-    { label: "(empty)", key: [""], value: 10, share: 0.5, before: 5 },
+    { label: "(none)", key: [null], value: 20, share: 1, part: 20 / 35, before: null },
+    { label: "(empty)", key: [""], value: 10, share: 0.5, part: 10 / 35, before: 5 },
   ]);
   assert.deepEqual(toBars([], undefined, 5), []);
 });

@@ -12,7 +12,8 @@ const views: Record<string, [Query, number]> = {
 
 const ms = (text: string | undefined) => Number.parseInt(text ?? "5s", 10) * 1000;
 
-export function openPolling(): OpenSource {
+// `shared`: the token of a shared dashboard's link and the topics of its panels, in place of a session.
+export function openPolling(shared?: { token: string; topics: string[] }): OpenSource {
   return (topics, _lastId, on) => {
     let closed = false;
     const again = (action: () => Promise<void>, every: number) => {
@@ -21,7 +22,9 @@ export function openPolling(): OpenSource {
         try {
           await action();
         } catch (error) {
-          if (!closed && error instanceof Refusal && (error.status === 0 || error.status === 401)) return on.down(error.status === 401);
+          if (!closed && error instanceof Refusal && (error.status === 0 || error.status === 401 || error.status === 404)) {
+            return on.down(error.status !== 0);
+          }
         }
         setTimeout(() => void run(), every);
       };
@@ -30,7 +33,13 @@ export function openPolling(): OpenSource {
     for (const topic of topics) {
       const parsed = parseTopic(topic)!;
       const take = (kind: string, data: object) => closed || on.frame(kind, { ...data, topic, as_of: Date.now() }, "");
-      if (parsed.kind === "health") {
+      if (shared) {
+        const panel = `/v1/shared/${encodeURIComponent(shared.token)}/${shared.topics.indexOf(topic)}`;
+        again(async () => {
+          const answer = await request<{ events?: StoredEvent[] }>("GET", panel);
+          take(answer.events ? "tail" : "snapshot", answer);
+        }, parsed.kind === "tail" ? 1000 : ms(parsed.refresh));
+      } else if (parsed.kind === "health") {
         again(async () => void take("health", await request<Health>("GET", "/v1/health")), 1000);
       } else if (parsed.kind === "tail") {
         const where = parsed.filter ? `&where=${encodeURIComponent(JSON.stringify(parsed.filter))}` : "";

@@ -79,7 +79,7 @@ export function Explore() {
             {!problem && !answer && <Loading lines={7} />}
             {answer && rows === 0 && <Empty title="No events">Nothing in this time fits these filters.</Empty>}
             {answer && rows > 0 && (
-              <AnswerView kind={question.chart} columns={answer.columns} previous={answer.previous?.columns} every={query.every} height={320} compare={question.compare} />
+              <AnswerView kind={question.chart} columns={answer.columns} previous={answer.previous?.columns} every={query.every} height={320} compare={question.compare} partial={Boolean(answer.cut)} />
             )}
             {answer && <Cut cut={answer.cut ?? null} hint={answer.hint} />}
           </Frame>

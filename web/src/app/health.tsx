@@ -52,26 +52,24 @@ function AuditLine({ health }: { health: HealthAnswer }) {
     <section class={`panel audit ${line.holds ? "good" : "bad"}`} aria-label="Audit">
       <div class="audit-line">
         <Term name="accepted" value={line.accepted} />
-        <span class="audit-sign">=</span>
-        <Term name="stored" value={line.stored} />
-        {line.views !== null && <><span class="audit-sign">=</span><Term name="views" value={line.views} /></>}
-        <span class="audit-sign minor">+</span>
-        <Term name="repeats" value={line.repeats} minor />
-        <span class="audit-sign minor">+</span>
-        <Term name="failed" value={line.failed} minor />
-        {line.lost > 0 && <><span class="audit-sign minor">+</span><Term name="lost" value={line.lost} minor /></>}
-        {line.waiting > 0 && <><span class="audit-sign minor">+</span><Term name="on the way" value={line.waiting} minor /></>}
+        <Term sign="=" name="stored" value={line.stored} />
+        {line.views !== null && <Term sign="=" name="views" value={line.views} />}
+        <Term sign="+" name="repeats" value={line.repeats} minor />
+        <Term sign="+" name="failed" value={line.failed} minor />
+        {line.lost > 0 && <Term sign="+" name="lost" value={line.lost} minor />}
+        {line.waiting > 0 && <Term sign="+" name="on the way" value={line.waiting} minor />}
       </div>
       <p class="audit-verdict"><i aria-hidden="true" />{verdict}</p>
     </section>
   );
 }
 
-function Term({ name, value, minor }: { name: string; value: number; minor?: boolean }) {
+// A number with its name below it, and what joins it to the one before.
+function Term({ sign, name, value, minor }: { sign?: string; name: string; value: number; minor?: boolean }) {
   return (
-    <span class={`audit-term ${minor ? "minor" : ""}`}>
-      <b>{number(value)}</b>
-      <span>{name}</span>
+    <span class={`audit-group ${minor ? "minor" : ""}`}>
+      {sign && <span class="audit-sign">{sign}</span>}
+      <span class="audit-term"><b>{number(value)}</b><span>{name}</span></span>
     </span>
   );
 }

@@ -52,7 +52,7 @@ export function LogIn({ message }: { message: string }) {
         </button>
         <p id="login-trouble" class="login-trouble" role="alert">{trouble}</p>
         <p class="login-help">
-          The server printed a key at its first start. <code>millrace keys create</code> makes another.
+          The server printed a key at its first start. <code>millrace keys create --scopes read</code> makes another.
         </p>
       </form>
     </main>

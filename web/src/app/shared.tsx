@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { sharedDashboard } from "../api/calls";
 import { Refusal } from "../api/http";
-import { openStream } from "../api/stream";
+import { openPolling } from "../api/poll";
 import type { Panel, Problem } from "../api/types";
 import { Failure, Frame, Loading } from "../panels/frame";
 import { feedBy } from "../state/live";
@@ -14,9 +14,11 @@ export function Shared({ token }: { token: string }) {
   const [found, setFound] = useState<{ name: string; panels: Panel[] } | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   useEffect(() => {
-    feedBy(openStream(token));
     sharedDashboard(token)
-      .then(setFound)
+      .then((dashboard) => {
+        feedBy(openPolling({ token, topics: dashboard.panels.map((panel) => panel.topic) }));
+        setFound(dashboard);
+      })
       .catch((error: unknown) => setProblem(error instanceof Refusal ? error.problem : { title: "The page failed", detail: String(error) }));
   }, [token]);
   return (

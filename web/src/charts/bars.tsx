@@ -4,13 +4,13 @@ import { change, cut, number, short } from "../data/format";
 interface BarsProps {
   bars: Bar[];
   compare?: boolean;
+  partial?: boolean; // there are more rows than these: no shares of the whole
   link?: (bar: Bar) => string | null; // where a row leads
   format?: (value: number) => string;
 }
 
 // Rows with a bar behind them, largest first.
-export function Bars({ bars, compare, link, format }: BarsProps) {
-  const total = bars.reduce((sum, bar) => sum + bar.value, 0);
+export function Bars({ bars, compare, partial, link, format }: BarsProps) {
   return (
     <ol class="bars">
       {bars.map((bar) => {
@@ -21,7 +21,7 @@ export function Bars({ bars, compare, link, format }: BarsProps) {
             <span class="bar-fill" style={{ width: `${bar.share * 100}%` }} aria-hidden="true" />
             <bdi class="bar-name" title={cut(bar.label, 300)}>{cut(bar.label, 120)}</bdi>
             {changed && <span class={`change ${tone(changed.sign)}`}>{changed.text}</span>}
-            <span class="bar-share">{total > 0 ? `${Math.round((bar.value / total) * 100)}%` : ""}</span>
+            <span class="bar-share">{bar.part === null || partial ? "" : `${Math.round(bar.part * 100)}%`}</span>
             <span class="bar-value" title={number(bar.value)}>{(format ?? short)(bar.value)}</span>
           </>
         );

@@ -8,6 +8,7 @@ export interface Bar {
   key: (string | number | boolean | null)[]; // values of the dimensions
   value: number;
   share: number; // of the largest, 0 to 1
+  part: number | null; // of all rows together, where that means something
   before: number | null; // in the previous period
 }
 
@@ -17,19 +18,24 @@ export function toBars(columns: Column[], previous: Column[] | undefined, bars_m
   if (!value) return [];
   const dimensions = columns.filter((column) => column.type !== "time" && !isMeasure(column.name));
   const before = previous?.find((column) => column.name === value.name)?.values;
-  const bars = value.values.map((number, row) => {
+  const bars = value.values.map((number, row): Bar => {
     const key = dimensions.map((column) => column.values[row] as Bar["key"][number]);
     return {
       label: key.length === 0 ? value.name : key.map(label).join(" · "),
       key,
       value: (number as number | null) ?? 0,
       share: 0,
+      part: null,
       before: (before?.[row] as number | null | undefined) ?? null,
     };
   });
   bars.sort((a, b) => b.value - a.value);
   const largest = Math.max(...bars.map((bar) => Math.abs(bar.value)), 0);
-  for (const bar of bars) bar.share = largest === 0 ? 0 : Math.abs(bar.value) / largest;
+  const sum = value.name === "count" || value.name.startsWith("sum(") ? bars.reduce((total, bar) => total + bar.value, 0) : 0;
+  for (const bar of bars) {
+    bar.share = largest === 0 ? 0 : Math.abs(bar.value) / largest;
+    bar.part = sum > 0 ? bar.value / sum : null;
+  }
   return bars.slice(0, bars_max);
 }
 

@@ -17,9 +17,10 @@ interface AnswerProps {
   every?: string;
   height: number;
   compare?: boolean;
+  partial?: boolean; // cut: not all rows are there
 }
 
-export function AnswerView({ kind, columns, previous, every, height, compare }: AnswerProps) {
+export function AnswerView({ kind, columns, previous, every, height, compare, partial }: AnswerProps) {
   const timed = columns.some((column) => column.type === "time");
   if ((kind === "line" || kind === "area") && timed) {
     const broken_down = columns.some((column) => column.type !== "time" && !isMeasure(column.name));
@@ -34,7 +35,7 @@ export function AnswerView({ kind, columns, previous, every, height, compare }: 
     );
   }
   if (kind === "number") return <Numbers columns={columns} previous={previous} compare={compare} />;
-  if (kind === "bars" && !timed) return <Bars bars={toBars(columns, previous, 50)} compare={compare} />;
+  if (kind === "bars" && !timed) return <Bars bars={toBars(columns, previous, 50)} compare={compare} partial={partial} />;
   if (kind === "bars") {
     const times = columns.find((column) => column.type === "time")!;
     const named = columns.map((column) =>
@@ -46,9 +47,10 @@ export function AnswerView({ kind, columns, previous, every, height, compare }: 
 }
 
 function Numbers({ columns, previous, compare }: Pick<AnswerProps, "columns" | "previous" | "compare">) {
+  const measures = columns.filter((column) => isMeasure(column.name));
   return (
     <div class="numbers">
-      {columns.filter((column) => isMeasure(column.name)).map((column) => {
+      {measures.map((column) => {
         const value = column.values[column.values.length - 1] as number | null;
         const old = previous?.find((one) => one.name === column.name)?.values;
         const changed = compare && old ? change(value, old[old.length - 1] as number | null) : null;
@@ -56,7 +58,8 @@ function Numbers({ columns, previous, compare }: Pick<AnswerProps, "columns" | "
           <div key={column.name}>
             <span class="stat-value" title={number(value)}>{Math.abs(value ?? 0) >= 1e6 ? short(value) : number(value)}</span>
             <span class="stat-note">
-              <bdi>{measureText(column.name)}</bdi> {changed && <span class={`change ${tone(changed.sign)}`}>{changed.text}</span>}
+              {(measures.length > 1 || !changed) && <bdi>{measureText(column.name)} </bdi>}
+              {changed && <><span class={`change ${tone(changed.sign)}`}>{changed.text}</span> on the period before</>}
             </span>
           </div>
         );

@@ -61,7 +61,15 @@ export function Cut({ cut, hint }: { cut: string | null; hint?: string }) {
 }
 
 // The topic's state until there is something to draw; then `children`, with what failed since above it.
-export function Stateful({ state, empty, lines, children }: { state: TopicState; empty?: ComponentChildren; lines?: number; children: () => ComponentChildren }) {
+interface StatefulProps {
+  state: TopicState;
+  empty?: ComponentChildren;
+  lines?: number;
+  top?: boolean; // a list of the largest: that it ends somewhere is meant
+  children: () => ComponentChildren;
+}
+
+export function Stateful({ state, empty, lines, top, children }: StatefulProps) {
   const nothing = !state.table && !state.events && !state.health;
   if (nothing) return state.error ? <Failure problem={state.error} /> : <Loading lines={lines} />;
   if (state.table && state.table.rows === 0 && empty) return <>{empty}</>;
@@ -69,7 +77,7 @@ export function Stateful({ state, empty, lines, children }: { state: TopicState;
     <>
       {state.error && <p class="cut" role="alert">{state.error.title}: the numbers below are from before.</p>}
       {children()}
-      <Cut cut={state.cut} hint={state.hint} />
+      {!(top && state.cut === "limit") && <Cut cut={state.cut} hint={state.hint} />}
     </>
   );
 }

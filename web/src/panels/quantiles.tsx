@@ -13,7 +13,7 @@ const quantiles = [0.5, 0.9, 0.99];
 const name_of = (q: number) => (q === 0.5 ? "median" : `p${q * 100}`);
 
 // Median, p90 and p99 of a numeric property over time.
-export function QuantilesPanel({ range, time_zone, height = 240 }: { range: string; time_zone: string; height?: number }) {
+export function QuantilesPanel({ range, time_zone, height = 286 }: { range: string; time_zone: string; height?: number }) {
   const { schema } = useSchema();
   const names = numericNames(schema);
   const [chosen, choose] = useState("");

@@ -6,6 +6,8 @@ import { topicOf } from "../data/question";
 import { useTopic } from "../state/live";
 import { Empty, Frame, Stateful } from "./frame";
 
+const quarter_ms = 900_000;
+
 // Today's events over yesterday's, by quarter of an hour.
 export function TodayPanel({ time_zone, height = 240 }: { time_zone: string; height?: number }) {
   const ask = (range: string) => ({ measures: ["count"], range, every: "15_minutes", time_zone });
@@ -21,7 +23,11 @@ export function TodayPanel({ time_zone, height = 240 }: { time_zone: string; hei
     <Frame title="Today against yesterday" note="by 15 minutes">
       <Stateful state={today} lines={6} empty={<Empty title="Nothing today" />}>
         {() => {
-          const series = overlay(toSeries(today.table!.columns), toSeries(yesterday.table?.columns ?? []), midnight.getTime() - before.getTime());
+          const day = toSeries(today.table!.columns);
+          // A quarter of an hour that is still under way would look like a fall.
+          const whole = day.times.filter((time) => time + quarter_ms <= (today.asOf || Date.now())).length;
+          const until_now = whole < 2 ? day : { ...day, times: day.times.slice(0, whole) };
+          const series = overlay(until_now, toSeries(yesterday.table?.columns ?? []), midnight.getTime() - before.getTime());
           return (
             <>
               <Legend series={series} />

@@ -26,8 +26,8 @@ function TopOf({ field, range, time_zone, bars_max }: { field: string; range: st
     topicOf({ measures: ["count"], by: [field], range, time_zone, limit: 100, compare: "previous" }, refreshOf(range)),
   );
   return (
-    <Stateful state={state} lines={7} empty={<Empty title="No events in this time" />}>
-      {() => <Bars bars={toBars(state.table!.columns, state.previous?.columns, bars_max)} compare link={exploreLink(field, range)} />}
+    <Stateful state={state} lines={7} top empty={<Empty title="No events in this time" />}>
+      {() => <Bars bars={toBars(state.table!.columns, state.previous?.columns, bars_max)} compare partial={state.cut !== null} link={exploreLink(field, range)} />}
     </Stateful>
   );
 }

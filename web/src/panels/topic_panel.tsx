@@ -30,8 +30,8 @@ export function TopicPanel({ panel, tools }: { panel: Panel; tools?: ComponentCh
 function Drawn({ panel, every }: { panel: Panel; every?: string }) {
   const state = useTopic(panel.topic);
   return (
-    <Stateful state={state} lines={5} empty={<Empty title="No events" />}>
-      {() => <AnswerView kind={panel.kind} columns={state.table!.columns} previous={state.previous?.columns} every={every} height={220} compare={panel.compare} />}
+    <Stateful state={state} lines={5} top={panel.kind === "bars"} empty={<Empty title="No events" />}>
+      {() => <AnswerView kind={panel.kind} columns={state.table!.columns} previous={state.previous?.columns} every={every} height={220} compare={panel.compare} partial={state.cut !== null} />}
     </Stateful>
   );
 }
