@@ -2,8 +2,6 @@
 
 #include <charconv>
 
-#include "base/json.h"
-
 namespace millrace {
 namespace {
 
