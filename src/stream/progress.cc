@@ -16,7 +16,7 @@ bool take_number(std::string_view& text, char stop, Number& number) {
   if (text.empty()) {
     return stop == 0;
   }
-  if (text.front() != stop) {
+  if (stop == 0 || text.front() != stop) {
     return false;
   }
   text.remove_prefix(1);

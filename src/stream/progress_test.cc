@@ -26,5 +26,11 @@ TEST(PositionTest, WhatIsNoPositionIsRefused) {
   }
 }
 
+TEST(PositionTest, AZeroByteIsNoEndOfIt) {
+  EXPECT_FALSE(parse_position(std::string_view("1/0:5\0", 6)).ok());
+  EXPECT_FALSE(parse_position(std::string_view("1/0:5\0,3:4", 10)).ok());
+  EXPECT_FALSE(parse_position(std::string_view("1/0:5\0003:4", 9)).ok());
+}
+
 }  // namespace
 }  // namespace millrace
