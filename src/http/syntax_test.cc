@@ -230,8 +230,9 @@ TEST(Url, IsSplitIntoItsParts) {
   EXPECT_EQ(url->authorization, "Basic " + base64("us@er:p:w"));
   EXPECT_EQ(parse_url("http://example.org")->port, "80");
   EXPECT_EQ(parse_url("unix:/run/x.sock")->unix_path, "/run/x.sock");
-  for (const char* bad : {"", "example.org", "ftp://a", "http://", "http://a:b:c", "http://a:99999", "http://[::1",
-                          "http://a/x y", "http://u%0@a"}) {
+  for (const char* bad :
+       {"", "example.org", "ftp://a", "http://", "http://a:b:c", "http://a:99999", "http://[::1", "http://a/x y",
+        "http://u%0@a", "http:///p", "http://u@", "http://a\r\nX: y:80", "http://a b"}) {
     EXPECT_FALSE(parse_url(bad).ok()) << bad;
   }
 }

@@ -1,5 +1,7 @@
 #include "http/url.h"
 
+#include <algorithm>
+
 #include "http/listen.h"
 #include "http/syntax.h"
 
@@ -52,6 +54,8 @@ Result<Url> parse_url(const std::string& text) {
   while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
   MR_TRY(take_userinfo(rest, url));
   url.host_field = rest;
+  bool plain = std::all_of(rest.begin(), rest.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (rest.empty() || !plain) return invalid("the URL's host, port or path can't be read");
   bool has_port = rest.find(':', rest.front() == '[' ? rest.find(']') : 0) != std::string::npos;
   if (!has_port) rest += url.tls ? ":443" : ":80";
   Head parsed;
