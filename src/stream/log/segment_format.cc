@@ -100,6 +100,9 @@ std::optional<FrameClaim> peek_frame(std::string_view header) {
     return std::nullopt;
   }
   claim.fields.first = SequenceNumber(load_le<std::uint64_t>(at + 8));
+  if (claim.fields.end() < claim.fields.first) {
+    return std::nullopt;  // past the end of all numbers
+  }
   claim.fields.kind = static_cast<FrameKind>(kind);
   claim.fields.received = load_le<TimeNs>(at + 24);
   claim.fields.durable = SequenceNumber(load_le<std::uint64_t>(at + 32));
