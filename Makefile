@@ -9,8 +9,8 @@ DESTDIR ?=
 BUILD := build/release
 BINARY := $(BUILD)/bin/millrace
 
-# What ONLY, TARGET, RUNS, SECONDS, N, SEED, KIND, DEMO_FOR say reaches the scripts through the environment.
-export ONLY TARGET RUNS DEMO_FOR N SEED KIND
+# What ONLY, TARGET, RUNS, SECONDS, N, SEED, KIND, DEMO_FOR say (and JOBS, COVERAGE) reaches the scripts through the environment.
+export ONLY TARGET RUNS DEMO_FOR N SEED KIND JOBS COVERAGE
 # `SECONDS` counts up by itself in bash.
 export FUZZ_SECONDS := $(SECONDS)
 
@@ -41,7 +41,7 @@ check: ## under a minute when nothing changed: format, tidy, clang-tidy on what 
 bench: ## benchmarks; ONLY=name picks one
 	@tools/bench.sh
 
-fuzz: ## fuzz targets; TARGET=name, RUNS=n or SECONDS=s for each
+fuzz: ## fuzz targets; TARGET=name, RUNS=n or SECONDS=s for each, COVERAGE=1 says what they reach
 	@tools/fuzz.sh
 
 crash: build ## under load: KIND=server|engine (kill -9), power (cut), disk (full); N=rounds SEED=number

@@ -7,6 +7,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers to build with, e.g. address,undefined or thread")
 option(MILLRACE_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+option(MILLRACE_COVERAGE "Count which lines the fuzz targets reach, instead of fuzzing (clang only)" OFF)
 
 # tools/build.sh sets what ccache needs to know about precompiled headers.
 find_program(CCACHE ccache)
@@ -38,5 +39,11 @@ if(MILLRACE_SANITIZE)
   add_link_options(-fsanitize=${MILLRACE_SANITIZE})
 endif()
 if(MILLRACE_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1")  # less to compile; what counts is how much is looked at, not how fast
+  if(MILLRACE_COVERAGE)
+    add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+    add_link_options(-fprofile-instr-generate)
+  else()
+    add_compile_options(-fsanitize=fuzzer-no-link)
+  endif()
 endif()

@@ -31,7 +31,7 @@ STRANGERS = {
 TEST_FILES = ["*_test.cc", "*_contract.h", "*_contract.cc", "*/test_*", "*_test_*", "*_for_test.*", "*_fixture.h"]
 # Includes that begin so -> the files that may have them.
 THIRD_PARTY = [
-    ("boost/", ["src/http/*"]),
+    ("boost/", ["src/http/*", "src/ingest/*_for_test.h"]),
     ("openssl/", ["src/http/*", "src/control/*"]),
     ("simdjson", ["src/base/json.cc", "src/ingest/*"]),
     ("xxhash", ["src/model/*", "src/process/*"]),
@@ -45,6 +45,7 @@ THIRD_PARTY = [
     ("gtest/", TEST_FILES),
     ("gmock/", TEST_FILES),
     ("benchmark/", ["*_bench.cc"]),
+    ("sanitizer/", ["*_fuzz.cc"]),
 ]
 # POSIX and Linux: only where the operating system is dealt with.
 SYSTEM_HEADER = re.compile(r"(sys|netinet|arpa|linux|net)/|(unistd|fcntl|poll|signal|sched|pthread|dlfcn|dirent|netdb)\.h$")

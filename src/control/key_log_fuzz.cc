@@ -1,4 +1,7 @@
 // Any bytes may lie where the file of keys should be.
+//
+// bytes_max: 1024
+// covers: src/control/key_log.cc src/control/scopes.cc
 #include "base/check.h"
 #include "control/key_log.h"
 

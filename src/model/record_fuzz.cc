@@ -1,4 +1,7 @@
 // Any bytes may be given to RecordCursor, and what it gives may be walked and written again to the same bytes.
+//
+// bytes_max: 1024
+// covers: src/model/record.cc src/model/property_index.h
 #include <cstdint>
 
 #include "base/check.h"

@@ -1,4 +1,10 @@
 // Any bytes → query, by all three ways in; what is taken stays within its bounds.
+//
+// dictionary: query
+// bytes_max: 1024
+// covers: src/query/metric_query_json.cc src/query/query_flags.cc src/query/short_filter.cc
+// covers: src/query/filter_json.cc src/query/field.cc src/query/time_range.cc src/query/calendar.cc
+// covers: src/query/words.cc
 #include "base/check.h"
 #include "query/metric_query_json.h"
 #include "query/query_flags.h"
