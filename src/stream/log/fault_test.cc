@@ -130,6 +130,7 @@ TEST_F(LogFailureTest, WithoutSpaceForAnotherSegmentTheSpareIsUsedUpAndThenEvent
     ++taken;
   }
   EXPECT_EQ(last_error_.code, Code::kFull);
+  EXPECT_FALSE(stream_->health().ok()) << "the next ones are refused before they are read";
   EXPECT_GT(taken, 80u);  // at least the rest of the segment in use
   EXPECT_EQ(metrics_->get(Metric::kStreamFailed), 0);
   EXPECT_EQ(read_all().events, taken);

@@ -153,14 +153,18 @@ void Housekeeping::check_space() {
     return;
   }
   available_bytes_ = space->available_bytes;
-  if (available_bytes_ >= options_.free_bytes_min) {
+  // A writer that found no segment has refused events: it stays so until one fits, or events would be let in to no end.
+  bool segment_missing =
+      status_.disk_full() &&
+      std::any_of(parts_.begin(), parts_.end(), [](const HouseholdPart& part) { return part.spares.empty(); });
+  if (available_bytes_ >= options_.free_bytes_min + (segment_missing ? options_.segment_bytes : 0)) {
     status_.set_disk_full(std::nullopt);
     return;
   }
-  status_.set_disk_full(
-      full(fmt::format("{} bytes are free in {}, less than stream.free_bytes_min = {}: free some, or "
-                       "let the log keep less",
-                       available_bytes_, options_.folder, options_.free_bytes_min)));
+  status_.set_disk_full(full(fmt::format(
+      "{} bytes are free in {}, less than stream.free_bytes_min = {}{}: free some, or "
+      "let the log keep less",
+      available_bytes_, options_.folder, options_.free_bytes_min, segment_missing ? " and a segment" : "")));
 }
 
 bool Housekeeping::supply(HouseholdPart& part) {

@@ -20,6 +20,7 @@ class LogStatus {
   void fail(const Error& reason);
   bool failed() const { return failed_.load(std::memory_order_acquire); }
   void set_disk_full(std::optional<Error> reason);
+  bool disk_full() const { return disk_full_.load(std::memory_order_relaxed); }
 
   // Ok, or why nothing can be taken.
   Result<void> check() const;

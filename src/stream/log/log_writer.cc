@@ -109,6 +109,8 @@ WriterStep LogWriter::step() {
     if (!begun.ok()) {
       if (begun.error().code != Code::kFull) {
         context_.status.fail(begun.error());  // a disk that can't make a file is no place to acknowledge from
+      } else {
+        context_.status.set_disk_full(begun.error());  // from now on the next ones are refused before they are read
       }
       refuse(rest(), begun.error());
       return WriterStep::kAgain;
