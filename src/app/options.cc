@@ -1,7 +1,10 @@
 #include "app/options.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <thread>
+
+#include <sys/resource.h>
 
 #include "app/engine_library.h"
 
@@ -9,6 +12,17 @@ namespace millrace {
 namespace {
 
 std::int64_t ns(std::chrono::milliseconds duration) { return duration.count() * 1'000'000; }
+
+// Log, store and engine need descriptors too: connections leave them some.
+constexpr std::size_t kDescriptorsKept = 256;
+
+std::size_t connections_there_is_room_for() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return SIZE_MAX;
+  }
+  return limit.rlim_cur - std::min<std::size_t>(kDescriptorsKept, limit.rlim_cur / 2);
+}
 
 DeclaredProperty::Type property_type(const std::string& type) {
   if (type == "integer") {
@@ -24,7 +38,7 @@ DeclaredProperty::Type property_type(const std::string& type) {
 
 http::Limits http_limits(const SettingValues& values) {
   http::Limits limits;
-  limits.connections = static_cast<std::size_t>(values.http_connections);
+  limits.connections = std::min(static_cast<std::size_t>(values.http_connections), connections_there_is_room_for());
   limits.connections_per_address = static_cast<std::size_t>(values.http_connections_per_address);
   return limits;
 }
@@ -52,6 +66,7 @@ IngestLimits ingest_limits(const SettingValues& values) {
   limits.body_bytes_max = values.http_body_max;
   limits.unpacked_bytes_max = values.http_unpacked_max;
   limits.in_flight_bytes_max = values.ingest_in_flight_bytes;
+  limits.waiting_ms_max = values.ingest_waiting_max.count();
   limits.event_bytes_max = values.ingest_event_bytes_max;
   limits.batch_events_max = static_cast<std::size_t>(values.ingest_batch_events_max);
   return limits;

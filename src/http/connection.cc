@@ -1,5 +1,7 @@
 #include "http/connection.h"
 
+#include <new>
+
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -83,7 +85,7 @@ void Connection::set_body_handler(std::unique_ptr<ServerExchange> idle, std::siz
 
 void Connection::on_task(Task task) {
   if (state_ == State::kClosed) return forget_body();  // too late: the connection has been closed meanwhile
-  MR_CHECK(state_ == State::kHandler || task == Task::kStart || task == Task::kResume);
+  MR_CHECK(state_ == State::kHandler || task == Task::kStart || task == Task::kResume || task == Task::kTurn);
   switch (task) {
     case Task::kStart:
       loop_->add(shared_from_this());
@@ -91,6 +93,9 @@ void Connection::on_task(Task task) {
       deadline_ms_ = now_ms() + limits_.header_ms;
       break;
     case Task::kResume:
+      break;
+    case Task::kTurn:
+      deliver();
       break;
     case Task::kReply:
       begin_reply();
@@ -114,7 +119,11 @@ void Connection::advance() {
   if (running_) return;
   running_ = true;
   int steps = 0;
-  while (steps < kStepsAtOnce && step()) ++steps;
+  try {
+    while (steps < kStepsAtOnce && step()) ++steps;
+  } catch (const std::bad_alloc&) {
+    close(Ending::kReset);  // this request is too much for now; the others go on
+  }
   running_ = false;
   if (steps == kStepsAtOnce) loop_->post(shared_from_this(), Task::kResume);
 }
@@ -131,6 +140,7 @@ bool Connection::step() {
     case State::kDraining:
       return step_draining();
     case State::kHandler:
+    case State::kReady:
     case State::kClosed:
       return false;
   }
@@ -226,7 +236,7 @@ void Connection::begin_body() {
 bool Connection::step_body() {
   if (wire_.framing.chunked) return step_chunks();
   std::size_t have = wire_.in.view().size();
-  if (have >= wire_.body_left) return deliver(wire_.take_body());
+  if (have >= wire_.body_left) return body_is_here();
   return fill_body(static_cast<std::size_t>(std::min<std::uint64_t>(wire_.body_left - have, kBodyReadBytes)));
 }
 
@@ -248,14 +258,20 @@ bool Connection::step_chunks() {
   }
   if (wire_.chunks.bad()) return refuse(kBadChunks);
   if (!wire_.chunks.done()) return fill_body(kReadBytes);
-  std::size_t size = body_.size();
+  body_size_ = body_.size();
   body_.append(kBodyPaddingBytes, '\0');
-  return deliver(std::string_view(body_).substr(0, size));
+  return body_is_here();
 }
 
-bool Connection::deliver(std::string_view body) {
-  state_ = State::kHandler;
+bool Connection::body_is_here() {
+  state_ = State::kReady;
   deadline_ms_ = kNever;
+  return loop_->take_turn(shared_from_this()) && deliver();
+}
+
+bool Connection::deliver() {
+  std::string_view body = wire_.framing.chunked ? std::string_view(body_).substr(0, body_size_) : wire_.take_body();
+  state_ = State::kHandler;
   Exchange::BodyHandler next = std::move(next_);
   next_ = nullptr;
   std::unique_ptr<ServerExchange> exchange = std::move(idle_exchange_);

@@ -63,7 +63,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::size_t place = 0;  // in the loop's list
 
  private:
-  enum class State { kHead, kHandler, kBody, kWriting, kDraining, kClosed };
+  enum class State { kHead, kHandler, kBody, kReady, kWriting, kDraining, kClosed };
   void advance();
   bool step();
   bool step_head();
@@ -77,7 +77,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void wait(short events);
   void call_handler(std::unique_ptr<ServerExchange> exchange);
   void begin_body();
-  bool deliver(std::string_view body);
+  bool body_is_here();
+  bool deliver();
   void begin_reply();
   void begin_draining();
   bool finish_request();
@@ -106,7 +107,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<ServerExchange> idle_exchange_;  // while the body is read
   std::size_t body_bytes_max_ = 0;
   Exchange::BodyHandler next_;
-  std::string body_;  // of chunks, put together
+  std::string body_;           // of chunks, put together
+  std::size_t body_size_ = 0;  // of it, without what stands behind
 };
 
 // The Exchange that a handler gets: the right to use the connection's wire until it is handed back.
@@ -123,6 +125,7 @@ class ServerExchange final : public Exchange {
   Result<void> write(std::string_view bytes) override;
   Result<void> end() override;
   bool abandoned() override;
+  std::int64_t waiting_ms() const override { return connection_ != nullptr ? connection_->loop().waiting_ms() : 0; }
 
  protected:
   void start_body(std::unique_ptr<Exchange> self, std::size_t bytes_max, BodyHandler next) override;

@@ -3,8 +3,16 @@
 #include <boost/asio/post.hpp>
 
 #include "http/connection.h"
+#include "io/clock.h"
 
 namespace millrace::http {
+namespace {
+
+constexpr std::int64_t kTurnNs = 1'000'000;
+
+std::int64_t now_ns() { return system_clock().monotonic(); }
+
+}  // namespace
 
 void Loop::run() {
   thread_ = std::this_thread::get_id();
@@ -57,6 +65,34 @@ void Loop::tick() {
   timer_.async_wait([this](const boost::system::error_code&) { tick(); });
 }
 
+bool Loop::take_turn(const std::shared_ptr<Connection>& connection) {
+  std::int64_t now = now_ns();
+  if (!turn_posted_) {
+    turn_posted_ = true;
+    turn_end_ns_ = now + kTurnNs;
+    boost::asio::post(context_, [this] { turn(); });  // behind everything that is ready now
+  }
+  if (waiting_.empty() && now < turn_end_ns_) return true;
+  waiting_.push_back({connection, now});
+  return false;
+}
+
+void Loop::turn() {
+  turn_end_ns_ = now_ns() + kTurnNs;
+  while (!waiting_.empty()) {
+    std::shared_ptr<Connection> connection = std::move(waiting_.front().connection);
+    waiting_.pop_front();
+    connection->on_task(Task::kTurn);
+    if (now_ns() >= turn_end_ns_) break;
+  }
+  turn_posted_ = !waiting_.empty();
+  if (turn_posted_) boost::asio::post(context_, [this] { turn(); });
+}
+
+std::int64_t Loop::waiting_ms() const {
+  return waiting_.empty() ? 0 : (now_ns() - waiting_.front().since_ns) / 1'000'000;
+}
+
 void Loop::drain() {
   for (std::size_t i = connections_.size(); i-- > 0;) {
     std::shared_ptr<Connection> connection = connections_[i];
@@ -76,6 +112,7 @@ void Loop::close_all() {
     connection->close();
   }
   ended_ = true;
+  waiting_.clear();
   timer_.cancel();
 }
 

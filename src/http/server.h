@@ -83,6 +83,9 @@ class Exchange {
   virtual Result<void> end() = 0;
   // True when the client has closed its side: whoever works for it may stop.
   virtual bool abandoned() = 0;
+  // On the I/O thread: how long requests whose body is there wait for their turn on it at the moment. Who refuses what
+  // has only a head keeps this short.
+  virtual std::int64_t waiting_ms() const { return 0; }
 
  protected:
   virtual void start_body(std::unique_ptr<Exchange> self, std::size_t bytes_max, BodyHandler next) = 0;

@@ -1,9 +1,15 @@
 #pragma once
-// How many bytes of requests may be in memory at once. What is over the bound is refused early, before it is read.
+// Who is let in when not everybody can be: a bound on the bytes of requests in memory, and on how long they wait for
+// their turn. What is over a bound is refused early, before it is read. Under pressure room is shared out evenly: a key
+// that has more than its share in flight is refused first, so that one that sends most of it doesn't take the others'
+// places.
 
+#include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/metrics.h"
 
@@ -24,29 +30,40 @@ class Reservation {
 
  private:
   friend class Admission;
-  Reservation(Admission* admission, std::size_t bytes) : admission_(admission), bytes_(bytes) {}
+  Reservation(Admission* admission, std::size_t bytes, std::size_t lane)
+      : admission_(admission), bytes_(bytes), lane_(lane) {}
 
   Admission* admission_ = nullptr;
   std::size_t bytes_ = 0;
+  std::size_t lane_ = 0;
 };
 
-// Safe from any thread. Outlives its reservations.
+// Safe from any thread, without a lock. Outlives its reservations.
 class Admission {
  public:
-  Admission(std::size_t bytes_max, Metrics& metrics) : bytes_max_(bytes_max), metrics_(metrics) {}
+  Admission(std::size_t bytes_max, std::int64_t waiting_ms_max, Metrics& metrics)
+      : bytes_max_(bytes_max), waiting_ms_max_(waiting_ms_max), metrics_(metrics) {}
 
-  // Nothing when there is no room. A request alone is always admitted: one that is larger than the bound would never
-  // be, else.
-  std::optional<Reservation> admit(std::size_t bytes);
+  // `key`: whose request it is. `waiting_ms`: how long requests wait for their turn at the moment. Nothing when there
+  // is no room for it. A request alone is always admitted: one that is larger than the bound would never be, else.
+  std::optional<Reservation> admit(std::string_view key, std::size_t bytes, std::int64_t waiting_ms);
 
  private:
   friend class Reservation;
   bool take(std::size_t bytes, std::size_t own);
   void give(std::size_t bytes);
+  bool has_its_share(std::size_t lane, std::size_t bytes) const;
+  void add_to_lane(std::size_t lane, std::size_t bytes);
+  void take_from_lane(std::size_t lane, std::size_t bytes);
 
   const std::size_t bytes_max_;
+  const std::int64_t waiting_ms_max_;
   Metrics& metrics_;
   std::atomic<std::size_t> bytes_ = 0;
+  // Keys by their hash: two that meet in a lane share a share.
+  static constexpr std::size_t kLanes = 1024;
+  std::array<std::atomic<std::size_t>, kLanes> lanes_{};  // bytes in flight
+  std::atomic<std::size_t> busy_lanes_ = 0;               // that have any
 };
 
 }  // namespace millrace

@@ -58,7 +58,7 @@ class IngestApi::Core {
         clock_(clock),
         metrics_(metrics),
         limits_(limits),
-        admission_(limits.in_flight_bytes_max, metrics),
+        admission_(limits.in_flight_bytes_max, limits.waiting_ms_max, metrics),
         requests_(kRequestsKept),
         parsers_(kParsersKept) {}
 
@@ -78,7 +78,8 @@ class IngestApi::Core {
     metrics_.add(Metric::kIngestRefusedRequests);
     reply_to_any_origin(exchange, std::move(response));
   }
-  std::optional<http::Response> check_head(const http::Head& head, Pending& pending);
+  std::optional<http::Response> check_head(const Principal& principal, const http::Exchange& exchange,
+                                           Pending& pending);
   void take_body(Pending& pending, std::unique_ptr<http::Exchange> exchange, std::string_view body);
   Result<void> parse(const Pending& pending, std::string_view body, TimeNs received, IngestRequest& request);
   std::optional<http::Response> unpack_and_parse(const Pending& pending, std::string_view body, TimeNs received,
@@ -103,7 +104,7 @@ void IngestApi::Core::post_events(const Principal& principal, std::unique_ptr<ht
   // shared_ptr: a body handler must be copyable. When the server drops it unused, the reservation goes with it.
   auto pending = std::make_shared<Pending>();
   pending->project = principal.project;
-  if (std::optional<http::Response> refusal = check_head(exchange->head(), *pending)) {
+  if (std::optional<http::Response> refusal = check_head(principal, *exchange, *pending)) {
     return refuse(*exchange, *std::move(refusal));
   }
   http::Exchange::read_body(std::move(exchange), limits_.body_bytes_max,
@@ -112,7 +113,9 @@ void IngestApi::Core::post_events(const Principal& principal, std::unique_ptr<ht
                             });
 }
 
-std::optional<http::Response> IngestApi::Core::check_head(const http::Head& head, Pending& pending) {
+std::optional<http::Response> IngestApi::Core::check_head(const Principal& principal, const http::Exchange& exchange,
+                                                          Pending& pending) {
+  const http::Head& head = exchange.head();
   BodyKind kind = body_kind(head.header("content-type"));
   if (kind == BodyKind::kOther) {
     return http::problem(415, "unsupported-media-type", "The body's type is not supported",
@@ -137,9 +140,13 @@ std::optional<http::Response> IngestApi::Core::check_head(const http::Head& head
     return out_of_service(health.error().message);
   }
   // A chunked body may become as large as any, for all we know.
-  std::optional<Reservation> admitted = admission_.admit(head.content_length < 0 ? limits_.body_bytes_max : length);
+  std::int64_t waiting_ms = exchange.waiting_ms();
+  std::optional<Reservation> admitted =
+      admission_.admit(principal.key_id, head.content_length < 0 ? limits_.body_bytes_max : length, waiting_ms);
   if (!admitted) {
-    return busy("The bytes of requests in memory have reached their bound (ingest.in_flight_bytes).");
+    return busy(waiting_ms >= limits_.waiting_ms_max
+                    ? "Requests wait for their turn longer than ingest.waiting_max."
+                    : "The bytes of requests in memory have reached their bound (ingest.in_flight_bytes).");
   }
   pending.reservation = *std::move(admitted);
   return std::nullopt;

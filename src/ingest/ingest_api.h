@@ -32,6 +32,7 @@ struct IngestLimits {
   std::size_t body_bytes_max = 10 << 20;  // on the wire
   std::size_t unpacked_bytes_max = 64 << 20;
   std::size_t in_flight_bytes_max = 256 << 20;  // of requests that are being read or wait for the disk
+  std::int64_t waiting_ms_max = 500;            // for a request whose body is there, until its turn
   std::size_t event_bytes_max = 1'000'000;
   std::size_t batch_events_max = 10'000;
 };

@@ -235,6 +235,18 @@ TEST_F(Ingest, TooManyEventsAre413) {
   EXPECT_EQ(durable_events(), 2u);
 }
 
+TEST_F(Ingest, WhenRequestsWaitTooLongOthersAreRefusedByTheirHead) {
+  Answer answer;
+  std::string body = R"({"event":"x"})";
+  auto exchange = std::make_unique<TestExchange>(head(body.size(), {}), body, answer);
+  exchange->set_waiting_ms(limits_.waiting_ms_max);
+  api().post_events(principal_, std::move(exchange));
+  EXPECT_EQ(answer.response.status, 429);
+  EXPECT_EQ(answer.header("Retry-After"), "1");
+  EXPECT_FALSE(answer.body_was_asked_for);
+  EXPECT_THAT(answer.response.body, HasSubstr("ingest.waiting_max"));
+}
+
 TEST_F(Ingest, BytesInFlightAreBoundedAndGivenBack) {
   limits_.in_flight_bytes_max = 100;
   std::string body = "{\"event\":\"a\",\"properties\":{\"x\":\"" + std::string(50, 'x') + "\"}}";

@@ -52,6 +52,8 @@ class TestExchange final : public http::Exchange {
   Result<void> write(std::string_view) override { return unavailable("no"); }
   Result<void> end() override { return unavailable("no"); }
   bool abandoned() override { return false; }
+  std::int64_t waiting_ms() const override { return waiting_ms_; }
+  void set_waiting_ms(std::int64_t waiting_ms) { waiting_ms_ = waiting_ms; }
 
  protected:
   void start_body(std::unique_ptr<Exchange> self, std::size_t bytes_max, BodyHandler next) override {
@@ -66,6 +68,7 @@ class TestExchange final : public http::Exchange {
   std::string body_;
   std::size_t body_bytes_;
   Answer& answer_;
+  std::int64_t waiting_ms_ = 0;
 };
 
 }  // namespace millrace
