@@ -48,6 +48,7 @@ Sums write_partitions(JsonWriter& json, const std::vector<PartitionProgress>& pa
     json.key("repeats").unsigned_integer(partition.repeats);
     json.key("failed").unsigned_integer(partition.failed);
     json.key("lost").unsigned_integer(partition.lost);
+    json.key("stopped").boolean(partition.stopped).key("trouble").string(partition.trouble);
     json.end_object();
     sums.accepted += partition.durable_end.value;
     sums.rows += partition.rows;

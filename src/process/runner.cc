@@ -125,6 +125,8 @@ std::vector<PartitionProgress> ProcessorRunner::partitions() const {
   std::vector<PartitionProgress> all;
   for (const auto& lane : lanes_) {
     all.push_back(lane->progress);
+    all.back().stopped = lane->status.stopped && !lane->status.error.empty();
+    all.back().trouble = lane->status.error;
     // The processor's own picture is as old as its last step; what has become durable since counts as not stored.
     all.back().durable_end =
         std::max(all.back().durable_end, parts_.stream.state(lane->progress.partition).durable_end);

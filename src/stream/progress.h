@@ -20,6 +20,8 @@ struct PartitionProgress {
   // Counts of everything before stored_until since the generation began:
   // stored_until == rows + repeats + failed + lost.
   std::uint64_t rows = 0, repeats = 0, failed = 0, lost = 0;
+  bool stopped = false;  // for good: somebody must look at it
+  std::string trouble;   // why it stopped, or what holds it up at the moment; empty when all is well
 };
 
 // Safe from any thread.

@@ -22,7 +22,8 @@ Error system_error(const char* call, const std::string& path, int number) {
   if (number == ENOENT) {
     return not_found(std::move(message));
   }
-  if (number == ENOSPC || number == EDQUOT) {
+  // No space, and no descriptor: both come back without anybody having lost anything.
+  if (number == ENOSPC || number == EDQUOT || number == EMFILE || number == ENFILE) {
     return full(std::move(message));
   }
   return unavailable(std::move(message));
