@@ -9,12 +9,12 @@ DESTDIR ?=
 BUILD := build/release
 BINARY := $(BUILD)/bin/millrace
 
-# What ONLY, TARGET, RUNS, SECONDS, N, SEED, KIND, DEMO_FOR say (and JOBS, COVERAGE) reaches the scripts through the environment.
-export ONLY TARGET RUNS DEMO_FOR N SEED KIND JOBS COVERAGE
+# What ONLY, TARGET, RUNS, SECONDS, N, SEED, KIND, SHORT, DEMO_FOR say (and JOBS, COVERAGE) reaches the scripts through the environment.
+export ONLY TARGET RUNS DEMO_FOR N SEED KIND SHORT JOBS COVERAGE
 # `SECONDS` counts up by itself in bash.
 export FUZZ_SECONDS := $(SECONDS)
 
-.PHONY: help setup build run demo test check bench fuzz crash fmt install clean
+.PHONY: help setup build run demo test check bench fuzz crash faults fmt install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ fuzz: ## fuzz targets; TARGET=name, RUNS=n or SECONDS=s for each, COVERAGE=1 say
 
 crash: build ## under load: KIND=server|engine (kill -9), power (cut), disk (full); N=rounds SEED=number
 	@tools/crash.sh
+
+faults: ## every fault of docs/reliability.md as long as it lasts, with figures; ONLY=F9 picks one, SHORT=1 takes seconds
+	@tools/faults.sh
 
 fmt: ## lay out the code
 	@tools/setup.sh check

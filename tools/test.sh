@@ -42,7 +42,7 @@ browser() {
 }
 
 crash() {
-  N=${N:-20} tools/crash.sh
+  N=${N:-20} tools/crash.sh && KIND=power N=6 tools/crash.sh && KIND=disk N=3 tools/crash.sh
 }
 
 clients() {

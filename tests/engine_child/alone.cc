@@ -1,6 +1,7 @@
 // An engine without the rest of the program, for tests with clients that nobody here wrote.
 //   engine_alone FOLDER
-// Prints "URL USER PASSWORD" when it answers, and stops when standard input ends.
+// Prints "URL USER PASSWORD" when it answers, then "SOCKET USER SECRET" of the way that Millrace itself takes, and
+// stops when standard input ends.
 
 #include <cstdio>
 #include <cstdlib>
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
   }
   std::printf("http://%s %s %s\n", (*engine)->public_address().c_str(), options.public_user.c_str(),
               options.public_password.c_str());
+  std::printf("%s %s %s\n", (*engine)->socket_path().c_str(), (*engine)->user().c_str(), (*engine)->secret().c_str());
   std::fflush(stdout);
   char byte;
   while (read(STDIN_FILENO, &byte, 1) > 0) {
