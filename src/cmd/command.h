@@ -20,6 +20,7 @@ void add_serve(CLI::App& program, Outcome& outcome);
 void add_engine(CLI::App& program, Outcome& outcome);  // hidden: the child that serve starts
 void add_config(CLI::App& program, Outcome& outcome);
 void add_send(CLI::App& program, Outcome& outcome);
+void add_load(CLI::App& program, Outcome& outcome);
 void add_query(CLI::App& program, Outcome& outcome);
 void add_tail(CLI::App& program, Outcome& outcome);
 void add_keys(CLI::App& program, Outcome& outcome);
