@@ -9,8 +9,8 @@ DESTDIR ?=
 BUILD := build/release
 BINARY := $(BUILD)/bin/millrace
 
-# What ONLY, TARGET, RUNS, SECONDS, N, SEED, KIND, SHORT, DEMO_FOR say (and JOBS, COVERAGE) reaches the scripts through the environment.
-export ONLY TARGET RUNS DEMO_FOR N SEED KIND SHORT JOBS COVERAGE
+# What ONLY, TARGET, RUNS, SECONDS, N, SEED, KIND, SHORT, DEMO_FOR, JOBS, COVERAGE, QUICK, ARGS say reaches the scripts through the environment.
+export ONLY TARGET RUNS DEMO_FOR N SEED KIND SHORT JOBS COVERAGE QUICK ARGS
 # `SECONDS` counts up by itself in bash.
 export FUZZ_SECONDS := $(SECONDS)
 
@@ -38,7 +38,7 @@ test: ## everything that must hold: unit tests, tidy, whole program, crashes, cl
 check: ## under a minute when nothing changed: format, tidy, clang-tidy on what changed, unit tests
 	@tools/check.sh
 
-bench: ## benchmarks; ONLY=name picks one
+bench: ## benchmarks beside their peers; ONLY=B4 picks one, QUICK=1 is a short form
 	@tools/bench.sh
 
 fuzz: ## fuzz targets; TARGET=name, RUNS=n or SECONDS=s for each, COVERAGE=1 says what they reach

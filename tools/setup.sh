@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing to build, test and check Millrace on Debian 12, and says what it does.
 #
-#   tools/setup.sh [build|test|check|all]      default: all
+#   tools/setup.sh [build|test|check|bench|all]      default: all, which is everything but bench
 #   tools/setup.sh library                     only says where libchdb.so belongs
 #
 # Debian packages come by apt (through sudo unless run by root), the engine's library libchdb and what the page is made with by npm,
@@ -29,6 +29,8 @@ missing_of() {
     case "$installed" in *" $package "*) continue ;; esac
     case "$package" in
       npm | nodejs) command -v "${package/nodejs/node}" >/dev/null 2>&1 && continue ;;
+      maven) command -v mvn >/dev/null 2>&1 && continue ;;
+      openjdk-17-jre-headless) command -v java >/dev/null 2>&1 && continue ;;
     esac
     echo "$package"
   done
@@ -70,7 +72,8 @@ install_packages() {
   plan=$("${as_root[@]}" env LC_ALL=C apt-get install --no-install-recommends --assume-no "$@" 2>/dev/null |
     sed -nE 's/^([0-9]+) upgraded, ([0-9]+) newly installed.*/with what they need \2 packages/p; s/^Need to get (.*) of archives\./, \1 to fetch/p; s/^After this operation, (.*) of additional.*/, \1 on disk/p' | tr -d '\n') || true
   say "$plan"
-  quietly "$log" apt_progress "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C \
+  # RUNLEVEL=1: a database that is wanted as a peer is not started as a service of this machine.
+  quietly "$log" apt_progress "${as_root[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive LC_ALL=C \
     apt-get install -y -q --no-install-recommends -o Dpkg::Use-Pty=0 "$@" ||
     fail "apt-get install failed (see above); run make setup again once that is mended"
   say "Debian packages are installed"
@@ -132,6 +135,7 @@ case ${1:-all} in
   build) groups="build" ;;
   test) groups="build test" ;;
   check) groups="build test check" ;;
+  bench) groups="build test bench" ;;
   all) groups="build test check" ;;
   library) echo "$library"; exit ;;
   *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;

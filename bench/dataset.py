@@ -1,0 +1,61 @@
+"""A Millrace data folder with many events, made once by `millrace load` and used by several scenarios: build/bench/dataset-<events>.
+Its properties are declared, so each is a column beside the JSON text."""
+
+import json
+import shutil
+import subprocess
+import time
+
+from measure import ROOT, cpu_seconds, device_written_bytes, disk_bytes, written_bytes
+from millrace_server import BINARY, KEY, Server
+
+DECLARED = {"path": "string", "project": "string", "plan": "string", "price": "number", "items": "integer", "mobile": "boolean"}
+
+
+def folder_of(events):
+    return ROOT / f"build/bench/dataset-{events}"
+
+
+def config(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "millrace.toml"
+    path.write_text("".join(f'[[property]]\nname = "{name}"\ntype = "{kind}"\n' for name, kind in DECLARED.items()))
+    return path
+
+
+def server(events, **settings):
+    folder = folder_of(events)
+    return Server(folder / "data", config=config(folder), log_level="warning", **settings)
+
+
+def make(events, remake=False):
+    """Loads the events unless they are there; gives the file with what that took."""
+    folder = folder_of(events)
+    made = folder / "made.json"
+    if made.exists() and not remake:
+        return json.loads(made.read_text())
+    shutil.rmtree(folder, ignore_errors=True)
+    with server(events) as at:
+        engine = at.wait_until_open()["pid"]
+        pids = {"server": at.process.pid, "engine": engine}
+        before = {name: (cpu_seconds(pid), written_bytes(pid)) for name, pid in pids.items()}
+        device, begin, began_at = device_written_bytes(folder), time.monotonic(), time.time()
+        report = folder / "load.json"
+        done = subprocess.run([BINARY, "load", "--url", f"http://{at.address}", "--key", KEY, "--rate", "max", "--batch", "1000", "--connections", "16",
+                               "--for", "1h", "--events", str(events), "--json", report], stdout=subprocess.PIPE, text=True)  # fmt: skip
+        print(done.stdout, flush=True)
+        found = json.loads(report.read_text())
+        assert done.returncode == 0 and found["proof"]["holds"], found
+        stored_s = found["seconds"] + found["proof"]["seconds"]
+        subprocess.run(["sync", "-f", folder], check=True)
+        result = {"events": found["proof"]["counted"], "accepted": found["accepted"], "body_bytes": found["bytes"], "acknowledged_per_s": round(found["events_per_s"]),
+                  "stored_per_s": round(found["accepted"] / stored_s), "seconds": round(stored_s, 2), "began_at": began_at, "ended_at": time.time(),
+                  "device_bytes": device_written_bytes(folder) - device, "wall_s": round(time.monotonic() - begin, 2)}  # fmt: skip
+        for name, pid in pids.items():
+            result[f"{name}_cpu_s"] = round(cpu_seconds(pid) - before[name][0], 2)
+            result[f"{name}_written_bytes"] = written_bytes(pid) - before[name][1]
+        metrics = at.metrics()
+        result["log_bytes"] = round(metrics["millrace_stream_written_bytes_total"])
+    result["disk_bytes"] = {name: disk_bytes(folder / "data" / name) for name in ("engine", "log", "process") if (folder / "data" / name).exists()}
+    made.write_text(json.dumps(result, indent=1))
+    return result
