@@ -41,3 +41,4 @@ for scenario in "${scenarios[@]}"; do
   ran=$((ran + 1))
 done
 [ $ran -gt 0 ] || { echo "bench: nothing is named like '${ONLY:-}'" >&2; exit 1; }
+[ ${#scenarios[@]} = 0 ] || /usr/bin/python3 bench/table.py
