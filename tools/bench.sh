@@ -17,7 +17,7 @@ chosen() {
 }
 
 scenarios=()
-for scenario in bench/scenarios/*/run.py; do
+for scenario in $(printf '%s\n' bench/scenarios/*/run.py | sort -V); do
   name=$(basename "$(dirname "$scenario")")
   # What asks the engine alone about ways to keep data is run by hand.
   [ "$name" = properties ] || ! chosen "$name" || scenarios+=("$scenario")

@@ -14,7 +14,7 @@ struct EventOptions {
   double zipf = 1.1;  // exponent of the users' popularity
   std::uint32_t paths = 5'000;
   std::uint32_t projects = 50;
-  std::uint32_t bytes_min = 200;  // of an event with its newline; what an event needs at least is about 260
+  std::uint32_t bytes_min = 200;  // of an event with its newline; what an event needs at least is about 270
   std::uint32_t bytes_max = 400;
   double repeats = 0.01;              // share of events that were acknowledged before
   double late = 0.02;                 // share of events that happened up to late_max ago

@@ -23,7 +23,7 @@ def millrace(events):
     """Everything: HTTP, JSON, log, ids, store; acknowledged durable; until all of it is stored."""
 
     def case(_):
-        found = dataset.make(events, remake=True)
+        found = dataset.make(events)
         cpu, written = found["server_cpu_s"] + found["engine_cpu_s"], found["server_written_bytes"] + found["engine_written_bytes"]
         count = found["accepted"]
         return {"case": "Millrace, HTTP to stored", "rows": found["events"], "rows_per_s": found["stored_per_s"], "acknowledged_per_s": found["acknowledged_per_s"],
