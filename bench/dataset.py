@@ -8,8 +8,10 @@ import subprocess
 import time
 
 from measure import ROOT, cpu_seconds, device_written_bytes, disk_bytes, written_bytes
-from millrace_server import BINARY, KEY, Server
+from millrace_server import BINARY, KEY, Server, free_port
+from peers import Engine, ask_engine
 
+ENGINE_USER = {"engine_user": Engine.user["X-ClickHouse-User"], "engine_password": Engine.user["X-ClickHouse-Key"]}
 DECLARED = {"path": "string", "project": "string", "plan": "string", "price": "number", "items": "integer", "mobile": "boolean"}
 
 
@@ -39,7 +41,8 @@ def make(events):
     if made.exists() and json.loads(made.read_text())["by"] == by:
         return json.loads(made.read_text())
     shutil.rmtree(folder, ignore_errors=True)
-    with server(events) as at:
+    port = free_port()
+    with server(events, engine_listen=f"127.0.0.1:{port}", **ENGINE_USER) as at:
         engine = at.wait_until_open()["pid"]
         pids = {"server": at.process.pid, "engine": engine}
         before = {name: (cpu_seconds(pid), written_bytes(pid)) for name, pid in pids.items()}
@@ -58,6 +61,8 @@ def make(events):
         for name, pid in pids.items():
             result[f"{name}_cpu_s"] = round(cpu_seconds(pid) - before[name][0], 2)
             result[f"{name}_written_bytes"] = written_bytes(pid) - before[name][1]
+        parts = "FROM system.parts WHERE active AND database = 'millrace' AND table = 'events'"
+        result["store_bytes"] = int(ask_engine(port, f"SELECT sum(bytes_on_disk) {parts}"))
         metrics = at.metrics()
         result["log_bytes"] = round(metrics["millrace_stream_written_bytes_total"])
     result["disk_bytes"] = {name: disk_bytes(folder / "data" / name) for name in ("engine", "log", "process") if (folder / "data" / name).exists()}

@@ -221,15 +221,7 @@ class Engine(Peer):
         return self.engine_pid
 
     def query(self, sql, body=b"", timeout_s=600, **settings):
-        target = "/?" + "&".join(f"{key}={quote(str(value))}" for key, value in {**settings, **({"query": sql} if body else {})}.items())
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
-        connection.request("POST", target, body if body else sql.encode(), self.user)
-        response = connection.getresponse()
-        content = response.read()
-        connection.close()
-        if response.status != 200:
-            raise RuntimeError(f"{sql[:200]}: {content[:500]}")
-        return content
+        return ask_engine(self.port, sql, body, timeout_s, **settings)
 
 
 class Collector(Peer):
@@ -245,6 +237,19 @@ class Collector(Peer):
     def start(self):
         self.spawn(["node", ROOT / "bench/programs/collector.js", self.port, self.redis.socket])
         return self.wait_until(lambda: get(self.port, "/") == "ok")
+
+
+def ask_engine(port, sql, body=b"", timeout_s=600, **settings):
+    """An engine's answer over its own HTTP port; with a body, the statement goes into the address."""
+    target = "/?" + "&".join(f"{key}={quote(str(value))}" for key, value in {**settings, **({"query": sql} if body else {})}.items())
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    connection.request("POST", target, body if body else sql.encode(), Engine.user)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    if response.status != 200:
+        raise RuntimeError(f"{sql[:200]}: {content[:500]}")
+    return content
 
 
 def quote(text):

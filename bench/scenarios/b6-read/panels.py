@@ -32,6 +32,6 @@ PANELS = {
 
 def sql(name, dialect, begin, end):
     """`begin`, `end`: "2026-03-01 10:00:00", in UTC."""
-    zone = "" if dialect is CH else "+00"
+    zone = "+00" if dialect is SQL else ""
     wanted = f"time >= '{begin}{zone}' AND time < '{end}{zone}'"
     return PANELS[name][1].format(**dialect, range=wanted)

@@ -13,10 +13,11 @@ import dataset  # noqa: E402
 from export import COLUMNS, files, insert_files  # noqa: E402
 from measure import arguments, cpu_seconds, disk_bytes, scratch, table, take_turns, write_result, written_bytes  # noqa: E402
 from millrace_server import free_port  # noqa: E402
-from peers import Engine, Postgres, install_duckdb  # noqa: E402
+from peers import Engine, Postgres, ask_engine, install_duckdb  # noqa: E402
 from picture import bars  # noqa: E402
 
-PASSWORD = {"engine_user": "bench", "engine_password": Engine.user["X-ClickHouse-Key"]}
+# The CREATE statement of Millrace's own table.
+STRUCTURE = "SELECT create_table_query FROM system.tables WHERE database = 'millrace' AND name = 'events' FORMAT TSVRaw"
 
 
 def millrace(events):
@@ -29,7 +30,7 @@ def millrace(events):
         return {"case": "Millrace, HTTP to stored", "rows": found["events"], "rows_per_s": found["stored_per_s"], "acknowledged_per_s": found["acknowledged_per_s"],
                 "cpu_us_per_row": round(cpu * 1e6 / count, 3), "server_cpu_us_per_row": round(found["server_cpu_s"] * 1e6 / count, 3),
                 "engine_cpu_us_per_row": round(found["engine_cpu_s"] * 1e6 / count, 3), "body_bytes_per_row": round(found["body_bytes"] / count, 1),
-                "log_bytes_per_row": round(found["log_bytes"] / count, 1), "store_disk_bytes_per_row": round(found["disk_bytes"]["engine"] / count, 1),
+                "log_bytes_per_row": round(found["log_bytes"] / count, 1), "store_disk_bytes_per_row": round(found["store_bytes"] / found["events"], 1),
                 "written_bytes_per_row": round(written / count, 1), "device_bytes_per_row": round(found["device_bytes"] / count, 1),
                 "write_amplification": round(written / found["body_bytes"], 3)}  # fmt: skip
 
@@ -43,7 +44,7 @@ def engine(folder, name, form, paths, rows, port):
         shutil.rmtree(folder / name, ignore_errors=True)
         with Engine(folder / name) as server:
             server.query("CREATE DATABASE peer")
-            create = structure(port).replace("CREATE TABLE millrace.events", "CREATE TABLE peer.events", 1)
+            create = ask_engine(port, STRUCTURE).decode().replace("CREATE TABLE millrace.events", "CREATE TABLE peer.events", 1)
             server.query(create)
             before, written, begin = cpu_seconds(server.pid), written_bytes(server.pid), time.monotonic()
             insert_files(server.port, paths, "peer.events", form)
@@ -56,17 +57,6 @@ def engine(folder, name, form, paths, rows, port):
                     "store_disk_bytes_per_row": round(int(server.query("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'peer'")) / rows, 1)}  # fmt: skip
 
     return case
-
-
-def structure(port):
-    """The CREATE statement of Millrace's own table."""
-    import http.client
-
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/", b"SELECT create_table_query FROM system.tables WHERE database = 'millrace' AND name = 'events' FORMAT TSVRaw", Engine.user)
-    text = connection.getresponse().read().decode()
-    connection.close()
-    return text
 
 
 def wait_for_merges(server, timeout_s=60):
@@ -142,7 +132,7 @@ def main():
     count = min(options.peer_events, found["events"])
     with scratch("b7") as folder:
         port = free_port()
-        with dataset.server(options.events, engine_listen=f"127.0.0.1:{port}", **PASSWORD) as source:
+        with dataset.server(options.events, engine_listen=f"127.0.0.1:{port}", **dataset.ENGINE_USER) as source:
             source.wait_until_open()
             paths = {kind: files(port, folder / "files", kind, count) for kind in ("native", "json", "csv")}
             exported = count_lines(paths["csv"])
