@@ -101,7 +101,7 @@ class FileControlLog final : public ControlLog {
     }
     std::string frame;
     append_control_change(frame, change);
-    if (frame.size() > kFrameHeaderBytes + kControlChangeBytesMax) {
+    if (frame.size() > kControlFrameHeaderBytes + kControlChangeBytesMax) {
       return invalid(fmt::format("it has {} bytes, {} is the most", frame.size(), kControlChangeBytesMax));
     }
     std::string_view pieces[] = {frame};

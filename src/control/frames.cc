@@ -33,10 +33,10 @@ std::optional<std::string_view> frame_at(std::string_view bytes, std::size_t cha
 // A torn write leaves nothing behind it. So a whole change further on, or more bytes than one change has, mean that
 // what lies here was durable once.
 bool is_damage(std::string_view rest, std::size_t change_bytes_max) {
-  if (rest.size() > kFrameHeaderBytes + change_bytes_max) {
+  if (rest.size() > kControlFrameHeaderBytes + change_bytes_max) {
     return true;
   }
-  for (std::size_t at = 1; at + kFrameHeaderBytes < rest.size(); ++at) {
+  for (std::size_t at = 1; at + kControlFrameHeaderBytes < rest.size(); ++at) {
     if (frame_at(rest.substr(at), change_bytes_max)) {
       return true;
     }
@@ -68,7 +68,7 @@ Result<Frames> parse_frames(std::string_view bytes, std::size_t header_bytes, st
       break;
     }
     frames.all.push_back({frames.good_bytes, *change});
-    frames.good_bytes += kFrameHeaderBytes + change->size();
+    frames.good_bytes += kControlFrameHeaderBytes + change->size();
   }
   return frames;
 }

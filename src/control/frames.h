@@ -12,7 +12,7 @@
 
 namespace millrace {
 
-inline constexpr std::size_t kFrameHeaderBytes = 8;
+inline constexpr std::size_t kControlFrameHeaderBytes = 8;
 
 // `change` has at least one byte.
 void append_frame(std::string& to, std::string_view change);
