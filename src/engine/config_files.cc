@@ -5,6 +5,13 @@
 #include <fmt/format.h>
 
 namespace millrace::engine {
+namespace {
+
+// Parts of so many bytes are written with ZSTD, smaller ones with LZ4: a merge will read those again soon, and most of
+// what an insert costs is packing.
+constexpr std::uint64_t kPackedPartBytesMin = 128 << 20;
+
+}  // namespace
 
 // Nothing is fsynced by the engine: the processor's syncfs makes all of it durable at each checkpoint. Parts that a
 // power cut damaged are set aside, however many, since what is missing is read again from the log.
@@ -28,6 +35,10 @@ std::string server_config(const EngineBudget& budget, const std::string& users_p
   <max_outdated_parts_loading_thread_pool_size>{threads}</max_outdated_parts_loading_thread_pool_size>
   <max_parts_cleaning_thread_pool_size>{threads}</max_parts_cleaning_thread_pool_size>
   <asynchronous_metrics_update_period_s>60</asynchronous_metrics_update_period_s>
+  <compression><case>
+    <min_part_size>{packed}</min_part_size><min_part_size_ratio>0</min_part_size_ratio>
+    <method>zstd</method><level>1</level>
+  </case></compression>
   <access_control_improvements><table_engines_require_grant>true</table_engines_require_grant></access_control_improvements>
   <merge_tree>
     <max_suspicious_broken_parts>1000000</max_suspicious_broken_parts>
@@ -43,9 +54,10 @@ std::string server_config(const EngineBudget& budget, const std::string& users_p
 )",
                      fmt::arg("users", users_path), fmt::arg("memory", budget.memory_bytes_max),
                      fmt::arg("cache", cache), fmt::arg("threads", budget.threads),
-                     fmt::arg("schedule", budget.threads + 2));
+                     fmt::arg("schedule", budget.threads + 2), fmt::arg("packed", kPackedPartBytesMin));
 }
 
+// precise_float_parsing: a merge that fills a column of numbers gives what a question would.
 // http_max_tries: without sockets a URL fails at once, but the engine would retry for minutes. log_comment is constant
 // for statements because it carries the mark by which a running query is found and stopped.
 std::string users_config(const EngineBudget& budget) {
@@ -59,6 +71,7 @@ std::string users_config(const EngineBudget& budget) {
     <deduplicate_insert_select>disable</deduplicate_insert_select>
     <deduplicate_blocks_in_dependent_materialized_views>0</deduplicate_blocks_in_dependent_materialized_views>
     <fsync_metadata>0</fsync_metadata>
+    <precise_float_parsing>1</precise_float_parsing>
     <http_max_tries>1</http_max_tries>
     <log_queries>0</log_queries>
     <allow_introspection_functions>0</allow_introspection_functions>

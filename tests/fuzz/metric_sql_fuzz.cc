@@ -77,7 +77,7 @@ class Source {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Source source(data, size);
-  millrace::clickhouse::QuerySchema schema{"millrace", {{"n", millrace::DeclaredProperty::Type::kInteger}}, ""};
+  millrace::clickhouse::QuerySchema schema{"millrace", {{"n", millrace::DeclaredProperty::Type::kInteger}}, "", {}};
   millrace::MetricQuery query;
   query.project = source.text();
   query.from = source.byte() % 2 == 0 ? 0 : 1'700'000'040'000'000'000;

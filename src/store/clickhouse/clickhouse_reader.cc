@@ -65,7 +65,7 @@ BucketStep step_of(Every every) {
 
 Result<clickhouse::QuerySchema> ClickHouseStore::query_schema() {
   MR_TRY(refresh_takeovers());
-  return clickhouse::QuerySchema{options_.database, options_.declared, owned_rows()};
+  return clickhouse::QuerySchema{options_.database, options_.declared, owned_rows(), *keeper_.kept()};
 }
 
 Result<QueryAnswer> ClickHouseStore::query(const MetricQuery& query, const QueryBudget& budget) {
@@ -75,6 +75,7 @@ Result<QueryAnswer> ClickHouseStore::query(const MetricQuery& query, const Query
   QueryAnswer answer;
   answer.columns = std::move(sql.columns);
   answer.rows_read = reply.rows_read;
+  keeper_.asked(clickhouse::asked_properties(query, options_.declared), reply.rows_read);
   MR_TRY(clickhouse::read_columns(reply.body, query.limit, answer));
   return answer;
 }

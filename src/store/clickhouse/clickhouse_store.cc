@@ -53,9 +53,10 @@ ClickHouseStore::ClickHouseStore(ClickHouseOptions options, clickhouse::Address 
     : options_(std::move(options)),
       address_(std::move(address)),
       metrics_(metrics),
-      readers_(address_, options_.readers_max) {}
+      readers_(address_, options_.readers_max),
+      keeper_(options_.kept_columns_max, options_.kept_rows_min) {}
 
-ClickHouseStore::~ClickHouseStore() = default;
+ClickHouseStore::~ClickHouseStore() { keeper_.stop(); }
 
 std::string ClickHouseStore::table(const char* name) const {
   return clickhouse::quote_name(options_.database) + "." + name;
@@ -76,8 +77,11 @@ Result<void> ClickHouseStore::prepare() {
   auto run = [this](const std::string& sql) { return change(sql); };
   MR_TRY(clickhouse::migrate(run, options_.database, clickhouse::migrations(options_.database, !embedded())));
   MR_TRY(clickhouse::declare(run, options_.database, options_.declared));
+  MR_TRY(load_kept());
   MR_TRY(load_takeovers());
   sweep();
+  keeper_.again();  // what a crash broke off goes on
+  keeper_thread_.emplace("store-columns", [this] { keep_properties(); });
   return {};
 }
 
@@ -112,7 +116,11 @@ Result<ClickHouseStore::Writer*> ClickHouseStore::writer(PartitionId partition) 
   std::unique_ptr<Writer>& writer = writers_[partition];
   if (!writer) {
     MR_ASSIGN(auto connection, Connection::create(address_));
-    writer.reset(new Writer{std::move(connection), clickhouse::EventBlock(options_.declared)});
+    writer.reset(new Writer{std::move(connection), clickhouse::EventBlock(options_.declared), 0, false, 0, nullptr});
+  }
+  if (auto kept = keeper_.kept(); kept != writer->kept) {
+    writer->block = clickhouse::EventBlock(options_.declared, *kept);
+    writer->kept = std::move(kept);
   }
   return writer.get();
 }
@@ -290,8 +298,10 @@ Result<void> ClickHouseStore::sweep_one(const RecordedTakeover& swept) {
   MR_ASSIGN(std::string count,
             ask(fmt::format("SELECT count() FROM {} WHERE {}", table("events"), strays), "TabSeparated"));
   if (count != "0\n") {
+    MR_TRY(change(clickhouse::stop_filling(options_.database)));
     MR_TRY(change(fmt::format("ALTER TABLE {} DELETE WHERE {} SETTINGS mutations_sync = 1", table("events"), strays)));
     MR_TRY(flush());
+    keeper_.again();
   }
   // At a server an older owner that was paused may still write: its rows stay filtered for a day, and are swept then.
   if (!embedded() && swept.recent) return {};

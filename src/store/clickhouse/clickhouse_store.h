@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "io/thread.h"
 #include "store/clickhouse/connection_pool.h"
 #include "store/clickhouse/event_block.h"
 #include "store/clickhouse/insert_gate.h"
 #include "store/clickhouse/metric_sql.h"
 #include "store/clickhouse/ownership.h"
+#include "store/clickhouse/property_keeper.h"
 #include "store/store.h"
 
 namespace millrace {
@@ -32,6 +34,9 @@ struct ClickHouseOptions {
   std::function<Result<void>()> flush_disk;
   std::size_t readers_max = 16;  // queries at once
   std::int64_t insert_ms_max = 120'000;
+  // Properties that are asked about get at most so many columns, when two questions about them read so many rows.
+  std::size_t kept_columns_max = 64;
+  std::uint64_t kept_rows_min = 100'000;
 };
 
 // Reader calls from any thread; writer calls from one thread a partition, and several partitions at once.
@@ -66,6 +71,7 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
     std::uint64_t restarts = 0;  // of the engine, when the last insert began
     bool sent = false;           // an insert was sent since the last settle()
     std::uint64_t inserts = 0;
+    std::shared_ptr<const std::vector<clickhouse::KeptProperty>> kept;  // in the block; see PropertyKeeper::kept()
   };
 
   ClickHouseStore(ClickHouseOptions options, clickhouse::Address address, Metrics& metrics);
@@ -79,6 +85,11 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
   Result<clickhouse::Reply> ask(const std::string& sql, const char* format, const QueryBudget& budget);
   Result<void> kill_inserts(PartitionId partition);
   Result<void> send(Writer& writer, const std::string& sql, const std::string& data, const std::string& query_id);
+
+  // Columns of properties that are asked about: clickhouse_store_columns.cc.
+  void keep_properties();
+  Result<void> keep_property(clickhouse::KeptProperty property);
+  Result<void> load_kept();
 
   Result<void> load_takeovers();
   Result<void> refresh_takeovers();
@@ -107,6 +118,8 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
     TimeNs begin, end, moved;
   };
   std::map<std::string, CalendarEntry> calendar_;
+  clickhouse::PropertyKeeper keeper_;
+  std::optional<Thread> keeper_thread_;  // the last member: it uses the others
 };
 
 }  // namespace millrace

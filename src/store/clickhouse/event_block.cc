@@ -13,11 +13,6 @@ constexpr std::string_view kBaseColumns[] = {"project", "event",        "time", 
                                              "context", "generation",   "partition",  "sequence",   "epoch"};
 constexpr std::string_view kTimeType = "DateTime64(9, 'UTC')";
 
-template <typename Number>
-std::span<const Number> rows_of(const std::vector<Number>& values, std::size_t begin, std::size_t end) {
-  return std::span<const Number>(values).subspan(begin, end - begin);
-}
-
 // The values of the wanted properties of one row, empty where absent. Top-level members come from the index in one
 // pass.
 template <typename Properties>
@@ -43,54 +38,68 @@ void find_values(std::string_view text, std::string_view index, const Properties
 
 }  // namespace
 
-EventBlock::EventBlock(std::vector<DeclaredProperty> declared) {
+EventBlock::EventBlock(std::vector<DeclaredProperty> declared, const std::vector<KeptProperty>& kept) {
   for (std::string_view column : kBaseColumns) {
     columns_ += (columns_.empty() ? "(" : ", ") + quote_name(column);
   }
-  for (DeclaredProperty& property : declared) {
+  for (const DeclaredProperty& property : declared) {
     Property added;
+    added.type = property.type;
     added.column = column_name(property);
-    added.escaped_path = escape_path(split_path(property.name));
-    added.declared = std::move(property);
-    columns_ += ", " + quote_name(added.column);
-    properties_.push_back(std::move(added));
+    added.column_type = column_type(property.type);
+    add(std::move(added), property.name);
+  }
+  for (const KeptProperty& property : kept) {
+    bool text = property.kind == KeptProperty::Kind::kText;
+    Property added;
+    added.type = text ? DeclaredProperty::Type::kString : DeclaredProperty::Type::kNumber;
+    added.column = kept_column(property);
+    added.column_type = kept_type(property);
+    added.few = property.few;
+    add(std::move(added), property.name);
   }
   columns_ += ")";
 }
 
+void EventBlock::add(Property property, const std::string& name) {
+  property.escaped_path = escape_path(split_path(name));
+  columns_ += ", " + quote_name(property.column);
+  properties_.push_back(std::move(property));
+}
+
 const std::string& EventBlock::encode(const EventBatch& batch, std::size_t begin, std::size_t end) {
   MR_CHECK(begin <= end && end <= batch.rows());
-  block_.begin(std::size(kBaseColumns) + properties_.size(), end - begin);
-  block_.low_cardinality("project", batch.project, begin);
-  block_.low_cardinality("event", batch.event, begin);
-  block_.numbers("time", kTimeType, rows_of(batch.time, begin, end));
-  block_.numbers("received", kTimeType, rows_of(batch.received, begin, end));
-  sent_.assign(batch.sent.begin() + static_cast<std::ptrdiff_t>(begin),
-               batch.sent.begin() + static_cast<std::ptrdiff_t>(end));
-  for (std::int64_t& sent : sent_) sent = sent == kNoTime ? 0 : sent;
+  rows_ = order_.sort(batch, begin, end);
+  block_.begin(std::size(kBaseColumns) + properties_.size(), rows_);
+  block_.low_cardinality_of("project", batch.project);
+  block_.low_cardinality_of("event", batch.event);
+  block_.numbers_of("time", kTimeType, batch.time);
+  block_.numbers_of("received", kTimeType, batch.received);
+  sent_.clear();
+  for (std::uint32_t row : rows_) sent_.push_back(batch.sent[row] == kNoTime ? 0 : batch.sent[row]);
   block_.numbers("sent", kTimeType, std::span<const std::int64_t>(sent_));
-  block_.strings("user_id", batch.user_id, begin);
-  block_.strings("anonymous_id", batch.anonymous_id, begin);
-  block_.strings("session_id", batch.session_id, begin);
-  block_.strings("message_id", batch.message_id, begin);
-  block_.strings("properties", batch.properties, begin);
-  block_.strings("context", batch.context, begin);
+  block_.strings_of("user_id", batch.user_id);
+  block_.strings_of("anonymous_id", batch.anonymous_id);
+  block_.strings_of("session_id", batch.session_id);
+  block_.strings_of("message_id", batch.message_id);
+  block_.strings_of("properties", batch.properties);
+  block_.strings_of("context", batch.context);
   block_.constant("generation", "UInt32", batch.generation.value);
   block_.constant("partition", "UInt16", batch.partition.value);
-  block_.numbers("sequence", "UInt64", rows_of(batch.sequence, begin, end));
+  block_.numbers_of("sequence", "UInt64", batch.sequence);
   block_.constant("epoch", "UInt32", batch.epoch.value);
-  read_properties(batch, begin, end);
+  read_properties(batch);
   for (const Property& property : properties_) write_property(property);
   return block_.bytes();
 }
 
-void EventBlock::read_properties(const EventBatch& batch, std::size_t begin, std::size_t end) {
+void EventBlock::read_properties(const EventBatch& batch) {
   if (properties_.empty()) return;
   for (Property& property : properties_) {
     property.nulls.clear(), property.integers.clear(), property.doubles.clear(), property.booleans.clear();
     property.texts.clear();
   }
-  for (std::size_t row = begin; row < end; ++row) {
+  for (std::uint32_t row : rows_) {
     find_values(batch.properties.at(row), batch.property_index.at(row), properties_, found_);
     for (std::size_t at = 0; at < properties_.size(); ++at) append_value(properties_[at], found_[at]);
   }
@@ -98,7 +107,7 @@ void EventBlock::read_properties(const EventBatch& batch, std::size_t begin, std
 
 void EventBlock::append_value(Property& property, std::string_view json) {
   bool there = false;
-  switch (property.declared.type) {
+  switch (property.type) {
     case DeclaredProperty::Type::kInteger: {
       std::optional<std::int64_t> value = integer_value(json);
       property.integers.push_back(value.value_or(0));
@@ -127,8 +136,8 @@ void EventBlock::append_value(Property& property, std::string_view json) {
 }
 
 void EventBlock::write_property(const Property& property) {
-  std::string type = column_type(property.declared.type);
-  switch (property.declared.type) {
+  const std::string& type = property.column_type;
+  switch (property.type) {
     case DeclaredProperty::Type::kInteger:
       return block_.nullable_numbers(property.column, type, property.nulls,
                                      std::span<const std::int64_t>(property.integers));
@@ -138,6 +147,7 @@ void EventBlock::write_property(const Property& property) {
       return block_.nullable_numbers(property.column, type, property.nulls,
                                      std::span<const std::uint8_t>(property.booleans));
     case DeclaredProperty::Type::kString:
+      if (property.few) return block_.nullable_low_cardinality(property.column, property.nulls, property.texts);
       return block_.nullable_strings(property.column, property.nulls, property.texts);
   }
 }

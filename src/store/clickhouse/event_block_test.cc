@@ -21,9 +21,10 @@ TEST(NativeBlock, ColumnsAreAsClickHouseReadsThem) {
   StringColumn texts;
   for (const char* text : {"", "ab", "c"}) texts.append(text);
   std::vector<std::int64_t> numbers = {1, -1};
+  std::vector<std::uint32_t> rows = {1, 2};
   NativeBlock block;
-  block.begin(2, 2);
-  block.strings("s", texts, 1);
+  block.begin(2, rows);
+  block.strings_of("s", texts);
   block.nullable_numbers("n", "Nullable(Int64)", bytes({0, 1}), std::span<const std::int64_t>(numbers));
   EXPECT_EQ(block.bytes(), bytes({2, 2, 1}) + "s" + bytes({6}) + "String" + bytes({2}) + "ab" + bytes({1}) + "c" +
                                bytes({1}) + "n" + bytes({15}) + "Nullable(Int64)" + bytes({0, 1}) +
@@ -33,10 +34,11 @@ TEST(NativeBlock, ColumnsAreAsClickHouseReadsThem) {
 TEST(NativeBlock, LowCardinalityHoldsEachTextOnce) {
   StringColumn texts;
   for (const char* text : {"x", "a", "a", "b", "a"}) texts.append(text);
+  std::vector<std::uint32_t> rows = {1, 2, 3, 4};
   NativeBlock block;
   for (int round = 0; round < 2; ++round) {
-    block.begin(1, 4);
-    block.low_cardinality("e", texts, 1);
+    block.begin(1, rows);
+    block.low_cardinality_of("e", texts);
     EXPECT_EQ(block.bytes(), bytes({1, 4, 1}) + "e" + bytes({22}) + "LowCardinality(String)" +
                                  bytes({1, 0, 0, 0, 0, 0, 0, 0}) + bytes({0, 6, 0, 0, 0, 0, 0, 0}) +
                                  bytes({2, 0, 0, 0, 0, 0, 0, 0}) + bytes({1}) + "a" + bytes({1}) + "b" +
@@ -47,10 +49,14 @@ TEST(NativeBlock, LowCardinalityHoldsEachTextOnce) {
 TEST(NativeBlock, LowCardinalityWidensItsIndexes) {
   for (std::size_t distinct : {256u, 257u, 65'537u}) {
     StringColumn texts;
-    for (std::size_t at = 0; at < distinct; ++at) texts.append(std::to_string(at));
+    std::vector<std::uint32_t> rows;
+    for (std::uint32_t at = 0; at < distinct; ++at) {
+      texts.append(std::to_string(at));
+      rows.push_back(at);
+    }
     NativeBlock block;
-    block.begin(1, distinct);
-    block.low_cardinality("e", texts, 0);
+    block.begin(1, rows);
+    block.low_cardinality_of("e", texts);
     std::size_t width = distinct <= 256 ? 1 : distinct <= 65'536 ? 2 : 4;
     std::string last = block.bytes().substr(block.bytes().size() - width);
     std::uint32_t index = 0;
@@ -64,6 +70,40 @@ TEST(NativeBlock, VaruintsAreBase128) {
   append_varuint(text, 127);
   append_varuint(text, 300);
   EXPECT_EQ(text, bytes({0x7f, 0xac, 0x02}));
+}
+
+TEST(NativeBlock, RowsAreInTheOrderAskedFor) {
+  StringColumn texts;
+  for (const char* text : {"a", "", "bc"}) texts.append(text);
+  std::vector<std::uint64_t> numbers = {10, 11, 12};
+  std::vector<std::uint32_t> rows = {2, 0, 1};
+  NativeBlock block;
+  block.begin(2, rows);
+  block.strings_of("s", texts);
+  block.numbers_of("n", "UInt64", numbers);
+  EXPECT_EQ(block.bytes(), bytes({2, 3, 1}) + "s" + bytes({6}) + "String" + bytes({2}) + "bc" + bytes({1}) + "a" +
+                               bytes({0, 1}) + "n" + bytes({6}) + "UInt64" + bytes({12, 0, 0, 0, 0, 0, 0, 0}) +
+                               bytes({10, 0, 0, 0, 0, 0, 0, 0}) + bytes({11, 0, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST(NativeBlock, DictionaryWithNullKeepsEmptyTextsApart) {
+  StringColumn texts;
+  std::string nulls;
+  std::vector<std::uint32_t> rows;
+  for (std::uint32_t at = 0; at < 200; ++at) {  // enough for the table of keys to grow
+    texts.append(at < 2 ? "" : std::to_string(at));
+    nulls.push_back(at == 0 ? 1 : 0);
+    rows.push_back(at);
+  }
+  NativeBlock block;
+  block.begin(1, rows);
+  block.nullable_low_cardinality("e", nulls, texts);
+  EXPECT_EQ(block.bytes().substr(0, 60), bytes({1, 200, 1, 1}) + "e" + bytes({32}) +
+                                             "LowCardinality(Nullable(String))" + bytes({1, 0, 0, 0, 0, 0, 0, 0}) +
+                                             bytes({0, 6, 0, 0, 0, 0, 0, 0}) + bytes({200, 0, 0, 0, 0, 0}));
+  std::string indexes;
+  for (int at = 0; at < 200; ++at) indexes.push_back(static_cast<char>(at));
+  EXPECT_EQ(block.bytes().substr(block.bytes().size() - 200), indexes);
 }
 
 EventBatch batch_of(const std::string& properties, const std::string& index) {

@@ -41,6 +41,22 @@ FieldSql json_field(const std::string& column, const std::vector<std::string>& p
   return field;
 }
 
+// A property that isn't declared: from the text, or from the columns that hold what the text would give.
+FieldSql property_field(const std::vector<std::string>& path, const std::vector<KeptProperty>& kept) {
+  FieldSql field = json_field("properties", path);
+  for (const KeptProperty& property : kept) {
+    if (split_path(property.name) != path) continue;
+    std::string column = quote_name(kept_column(property));
+    if (property.kind == KeptProperty::Kind::kNumber) {
+      field.number = column;
+    } else {
+      field.text = field.distinct = column;
+      field.exists = column + " IS NOT NULL";
+    }
+  }
+  return field;
+}
+
 FieldSql declared_field(const DeclaredProperty& property) {
   FieldSql field;
   std::string column = quote_name(column_name(property));
@@ -66,7 +82,7 @@ FieldSql declared_field(const DeclaredProperty& property) {
 
 }  // namespace
 
-Result<FieldSql> field_sql(const FieldRef& field, const std::vector<DeclaredProperty>& declared) {
+Result<FieldSql> field_sql(const FieldRef& field, const QuerySchema& schema) {
   if (field.kind == FieldRef::Kind::kBase) {
     if (field.base == "time" || field.base == "received") return time_field(field.base);
     if (std::find(std::begin(kTextFields), std::end(kTextFields), field.base) != std::end(kTextFields)) {
@@ -78,10 +94,10 @@ Result<FieldSql> field_sql(const FieldRef& field, const std::vector<DeclaredProp
   }
   if (field.path.empty()) return invalid("a property needs a name: properties.NAME");
   if (field.kind == FieldRef::Kind::kContext) return json_field("context", field.path);
-  for (const DeclaredProperty& property : declared) {
+  for (const DeclaredProperty& property : schema.declared) {
     if (split_path(property.name) == field.path) return declared_field(property);
   }
-  return json_field("properties", field.path);
+  return property_field(field.path, schema.kept);
 }
 
 }  // namespace millrace::clickhouse

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "model/query.h"
+#include "store/clickhouse/kept_property.h"
 #include "store/store.h"
 
 namespace millrace::clickhouse {
@@ -32,11 +33,19 @@ struct FieldSql {
   std::string exists;
 };
 
+// What the generator must know of the store.
+struct QuerySchema {
+  std::string database;
+  std::vector<DeclaredProperty> declared;
+  std::string owned_rows;          // a condition that every row must meet; empty: all rows count
+  std::vector<KeptProperty> kept;  // have columns, with what their expressions would give
+};
+
 // kInvalid for a base field that there isn't, and an empty path.
-Result<FieldSql> field_sql(const FieldRef& field, const std::vector<DeclaredProperty>& declared);
+Result<FieldSql> field_sql(const FieldRef& field, const QuerySchema& schema);
 
 // A filter as a condition that is never NULL: a comparison with something that the event lacks, or that isn't of the
 // literal's kind, is false, and `!=` is the opposite of `=`. kInvalid says what is wrong.
-Result<std::string> filter_sql(const Filter& filter, const std::vector<DeclaredProperty>& declared);
+Result<std::string> filter_sql(const Filter& filter, const QuerySchema& schema);
 
 }  // namespace millrace::clickhouse

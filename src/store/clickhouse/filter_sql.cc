@@ -100,8 +100,8 @@ Result<std::string> text_match(const Filter& filter, const FieldSql& field) {
   return never_null(fmt::format("position({}, {}) > 0", field.text, quote_string(*text)));
 }
 
-Result<std::string> leaf(const Filter& filter, const std::vector<DeclaredProperty>& declared) {
-  MR_ASSIGN(FieldSql field, field_sql(filter.field, declared));
+Result<std::string> leaf(const Filter& filter, const QuerySchema& schema) {
+  MR_ASSIGN(FieldSql field, field_sql(filter.field, schema));
   if (filter.kind == Filter::Kind::kExists) return field.exists;
   if (filter.kind == Filter::Kind::kIn) return one_of(filter, field);
   if (filter.literals.size() != 1) return unfit(filter, "needs one value");
@@ -115,15 +115,15 @@ Result<std::string> leaf(const Filter& filter, const std::vector<DeclaredPropert
   return compare(filter, field, literal);
 }
 
-Result<std::string> condition(const Filter& filter, const std::vector<DeclaredProperty>& declared, int depth) {
+Result<std::string> condition(const Filter& filter, const QuerySchema& schema, int depth) {
   if (depth > kDepthMax) return invalid("the filter is nested too deeply");
   bool is_not = filter.kind == Filter::Kind::kNot;
-  if (!is_not && filter.kind != Filter::Kind::kAnd && filter.kind != Filter::Kind::kOr) return leaf(filter, declared);
+  if (!is_not && filter.kind != Filter::Kind::kAnd && filter.kind != Filter::Kind::kOr) return leaf(filter, schema);
   if (is_not && filter.parts.size() != 1) return invalid("`not` needs one filter");
   const char* joint = filter.kind == Filter::Kind::kOr ? " OR " : " AND ";
   std::string joined;
   for (const Filter& part : filter.parts) {
-    MR_ASSIGN(std::string text, condition(part, declared, depth + 1));
+    MR_ASSIGN(std::string text, condition(part, schema, depth + 1));
     joined += (joined.empty() ? "(" : joint + std::string("(")) + text + ")";
   }
   if (joined.empty()) return std::string(filter.kind == Filter::Kind::kOr ? "0" : "1");
@@ -132,8 +132,6 @@ Result<std::string> condition(const Filter& filter, const std::vector<DeclaredPr
 
 }  // namespace
 
-Result<std::string> filter_sql(const Filter& filter, const std::vector<DeclaredProperty>& declared) {
-  return condition(filter, declared, 0);
-}
+Result<std::string> filter_sql(const Filter& filter, const QuerySchema& schema) { return condition(filter, schema, 0); }
 
 }  // namespace millrace::clickhouse

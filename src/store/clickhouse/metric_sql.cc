@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "base/time_format.h"
-#include "store/clickhouse/field_sql.h"
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/sql_text.h"
 
@@ -79,7 +78,7 @@ class Builder {
   }
 
   Result<void> add_dimension(const FieldRef& field) {
-    MR_ASSIGN(FieldSql sql, field_sql(field, schema_.declared));
+    MR_ASSIGN(FieldSql sql, field_sql(field, schema_));
     bool is_time = sql.kind == FieldKind::kTime;
     groups_.push_back(is_time ? sql.number : sql.text);
     add(groups_.back(), field.text, is_time ? ColumnType::kTime : ColumnType::kString);
@@ -91,7 +90,7 @@ class Builder {
       add("count()", measure.text, ColumnType::kInteger);
       return {};
     }
-    MR_ASSIGN(FieldSql field, field_sql(measure.field, schema_.declared));
+    MR_ASSIGN(FieldSql field, field_sql(measure.field, schema_));
     if (measure.kind == Measure::Kind::kUniq) {
       add(fmt::format("uniqExact({})", field.distinct), measure.text, ColumnType::kInteger);
       return {};
@@ -139,7 +138,7 @@ class Builder {
       where += fmt::format(" AND time >= {} AND time < {}", time_text(query_.from), time_text(query_.to));
     }
     if (query_.where) {
-      MR_ASSIGN(std::string filter, filter_sql(*query_.where, schema_.declared));
+      MR_ASSIGN(std::string filter, filter_sql(*query_.where, schema_));
       where += " AND (" + filter + ")";
     }
     if (!schema_.owned_rows.empty()) where += " AND (" + schema_.owned_rows + ")";
@@ -182,7 +181,7 @@ Result<std::string> events_sql(const EventsQuery& query, const QuerySchema& sche
   std::string where = fmt::format("project = {} AND time >= {} AND time < {}", quote_string(query.project),
                                   time_text(query.from), time_text(query.to));
   if (query.where) {
-    MR_ASSIGN(std::string filter, filter_sql(*query.where, schema.declared));
+    MR_ASSIGN(std::string filter, filter_sql(*query.where, schema));
     where += " AND (" + filter + ")";
   }
   if (!schema.owned_rows.empty()) where += " AND (" + schema.owned_rows + ")";

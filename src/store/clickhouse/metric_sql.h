@@ -10,16 +10,10 @@
 #include "base/result.h"
 #include "model/query.h"
 #include "store/clickhouse/connection.h"
+#include "store/clickhouse/field_sql.h"
 #include "store/store.h"
 
 namespace millrace::clickhouse {
-
-// What the generator must know of the store.
-struct QuerySchema {
-  std::string database;
-  std::vector<DeclaredProperty> declared;
-  std::string owned_rows;  // a condition that every row must meet; empty: all rows count
-};
 
 struct MetricSql {
   std::string text;                   // gives one row more than the limit when there are more

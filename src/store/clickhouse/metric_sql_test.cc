@@ -28,7 +28,8 @@ QuerySchema declared_schema() {
   using Type = DeclaredProperty::Type;
   return {"millrace",
           {{"added", Type::kInteger}, {"cart.total", Type::kNumber}, {"plan", Type::kString}, {"ok", Type::kBoolean}},
-          ""};
+          "",
+          {}};
 }
 std::string text_of(const MetricQuery& query, const QuerySchema& schema = declared_schema()) {
   auto sql = metric_sql(query, schema);

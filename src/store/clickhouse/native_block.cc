@@ -20,6 +20,16 @@ void append_indexes(std::string& to, const std::vector<std::uint32_t>& indexes) 
   }
 }
 
+constexpr std::size_t kLengthBytesMax = 5;  // of a text below 4 GB
+
+char* append_text(char* to, std::string_view text) {
+  std::size_t rest = text.size();
+  for (; rest >= 0x80; rest >>= 7) *to++ = static_cast<char>(rest | 0x80);
+  *to++ = static_cast<char>(rest);
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  return to + text.size();
+}
+
 }  // namespace
 
 void append_varuint(std::string& to, std::uint64_t value) {
@@ -30,11 +40,11 @@ void append_varuint(std::string& to, std::uint64_t value) {
   to.push_back(static_cast<char>(value));
 }
 
-void NativeBlock::begin(std::size_t columns, std::size_t rows) {
+void NativeBlock::begin(std::size_t columns, std::span<const std::uint32_t> rows) {
   bytes_.clear();
   rows_ = rows;
   append_varuint(bytes_, columns);
-  append_varuint(bytes_, rows);
+  append_varuint(bytes_, rows.size());
 }
 
 void NativeBlock::header(std::string_view name, std::string_view type) {
@@ -44,39 +54,35 @@ void NativeBlock::header(std::string_view name, std::string_view type) {
   bytes_.append(type);
 }
 
-void NativeBlock::string_values(const StringColumn& column, std::size_t begin) {
-  if (rows_ == 0) return;
-  std::uint32_t first = begin == 0 ? 0 : column.ends[begin - 1];
+void NativeBlock::strings_of(std::string_view name, const StringColumn& column) {
+  constexpr std::size_t kAhead = 12;  // rows whose text is on its way to the cache
+  header(name, "String");
   std::size_t at = bytes_.size();
-  bytes_.resize(at + (column.ends[begin + rows_ - 1] - first) + rows_ * 5);  // a length takes at most 5 bytes
+  bytes_.resize(at + column.bytes.size() + rows_.size() * kLengthBytesMax);
   char* to = bytes_.data() + at;
-  const char* from = column.bytes.data();
-  for (std::size_t row = begin; row < begin + rows_; ++row) {
-    std::uint32_t size = column.ends[row] - first;
-    std::uint32_t rest = size;
-    for (; rest >= 0x80; rest >>= 7) *to++ = static_cast<char>(rest | 0x80);
-    *to++ = static_cast<char>(rest);
-    std::memcpy(to, from + first, size);
-    to += size;
-    first = column.ends[row];
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    if (i + kAhead < rows_.size()) {
+      std::uint32_t ahead = rows_[i + kAhead];
+      __builtin_prefetch(column.bytes.data() + (ahead == 0 ? 0 : column.ends[ahead - 1]));
+    }
+    to = append_text(to, column.at(rows_[i]));
   }
   bytes_.resize(static_cast<std::size_t>(to - bytes_.data()));
-}
-
-void NativeBlock::strings(std::string_view name, const StringColumn& column, std::size_t begin) {
-  header(name, "String");
-  string_values(column, begin);
 }
 
 void NativeBlock::nullable_strings(std::string_view name, std::string_view nulls, const StringColumn& column) {
   header(name, "Nullable(String)");
   bytes_.append(nulls);
-  string_values(column, 0);
+  std::size_t at = bytes_.size();
+  bytes_.resize(at + column.bytes.size() + rows_.size() * kLengthBytesMax);
+  char* to = bytes_.data() + at;
+  for (std::size_t row = 0; row < rows_.size(); ++row) to = append_text(to, column.at(row));
+  bytes_.resize(static_cast<std::size_t>(to - bytes_.data()));
 }
 
 void NativeBlock::grow_slots() {
   slots_.assign(std::max<std::size_t>(64, slots_.size() * 2), Slot());
-  for (std::size_t key = 0; key < keys_.size(); ++key) {
+  for (std::size_t key = first_key_; key < keys_.size(); ++key) {
     std::size_t at = std::hash<std::string_view>()(keys_[key]) & (slots_.size() - 1);
     while (slots_[at].used) at = (at + 1) & (slots_.size() - 1);
     slots_[at] = {keys_[key], static_cast<std::uint32_t>(key), true};
@@ -94,13 +100,18 @@ std::uint32_t NativeBlock::key_of(std::string_view text) {
   return slots_[at].key;
 }
 
-void NativeBlock::low_cardinality(std::string_view name, const StringColumn& column, std::size_t begin) {
-  keys_.clear();
+void NativeBlock::begin_keys(std::size_t without_slot) {
+  keys_.assign(without_slot, std::string_view());
+  first_key_ = without_slot;
   indexes_.clear();
   std::fill(slots_.begin(), slots_.end(), Slot());
+}
+
+void NativeBlock::low_cardinality_of(std::string_view name, const StringColumn& column) {
+  begin_keys(0);
   std::string_view last;
   std::uint32_t last_key = 0;
-  for (std::size_t row = begin; row < begin + rows_; ++row) {
+  for (std::uint32_t row : rows_) {
     std::string_view text = column.at(row);
     if (keys_.empty() || text != last) {  // neighbours are often the same
       last_key = key_of(text);
@@ -109,6 +120,19 @@ void NativeBlock::low_cardinality(std::string_view name, const StringColumn& col
     indexes_.push_back(last_key);
   }
   header(name, "LowCardinality(String)");
+  low_cardinality_values();
+}
+
+void NativeBlock::nullable_low_cardinality(std::string_view name, std::string_view nulls, const StringColumn& column) {
+  begin_keys(1);  // an empty text has a key of its own
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    indexes_.push_back(nulls[row] != 0 ? 0 : key_of(column.at(row)));
+  }
+  header(name, "LowCardinality(Nullable(String))");
+  low_cardinality_values();
+}
+
+void NativeBlock::low_cardinality_values() {
   append_le(bytes_, kSharedDictionaries);
   std::uint64_t width = keys_.size() <= 0x100 ? 0 : keys_.size() <= 0x10000 ? 1 : 2;
   append_le(bytes_, width | kHasAdditionalKeys | kNeedUpdateDictionary);
@@ -117,7 +141,7 @@ void NativeBlock::low_cardinality(std::string_view name, const StringColumn& col
     append_varuint(bytes_, key.size());
     bytes_.append(key);
   }
-  append_le(bytes_, static_cast<std::uint64_t>(rows_));
+  append_le(bytes_, static_cast<std::uint64_t>(rows_.size()));
   if (width == 0) append_indexes<std::uint8_t>(bytes_, indexes_);
   if (width == 1) append_indexes<std::uint16_t>(bytes_, indexes_);
   if (width == 2) append_indexes<std::uint32_t>(bytes_, indexes_);

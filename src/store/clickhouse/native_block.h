@@ -20,9 +20,10 @@ void append_varuint(std::string& to, std::uint64_t value);
 // begin(), then exactly `columns` calls of the others, each of which writes one column of `rows` values.
 class NativeBlock {
  public:
-  void begin(std::size_t columns, std::size_t rows);
+  // `rows`: which rows of a batch the block holds, in which order. They must stay until the block is done.
+  void begin(std::size_t columns, std::span<const std::uint32_t> rows);
 
-  // Numbers, and times as their ticks, one behind the other.
+  // Values that are in the block's order already. Times are their ticks.
   template <typename Number>
   void numbers(std::string_view name, std::string_view type, std::span<const Number> values) {
     header(name, type);
@@ -33,12 +34,23 @@ class NativeBlock {
   void constant(std::string_view name, std::string_view type, Number value) {
     header(name, type);
     std::size_t at = bytes_.size();
-    bytes_.resize(at + rows_ * sizeof value);
-    for (std::size_t row = 0; row < rows_; ++row) store_le(bytes_.data() + at + row * sizeof value, value);
+    bytes_.resize(at + rows_.size() * sizeof value);
+    for (std::size_t row = 0; row < rows_.size(); ++row) store_le(bytes_.data() + at + row * sizeof value, value);
   }
-  // Rows [begin, begin + rows) of the column.
-  void strings(std::string_view name, const StringColumn& column, std::size_t begin);
-  void low_cardinality(std::string_view name, const StringColumn& column, std::size_t begin);
+  // The block's rows of a batch's column.
+  template <typename Number>
+  void numbers_of(std::string_view name, std::string_view type, const std::vector<Number>& column) {
+    header(name, type);
+    std::size_t at = bytes_.size();
+    bytes_.resize(at + rows_.size() * sizeof(Number));
+    char* to = bytes_.data() + at;
+    for (std::uint32_t row : rows_) {
+      store_le(to, column[row]);
+      to += sizeof(Number);
+    }
+  }
+  void strings_of(std::string_view name, const StringColumn& column);
+  void low_cardinality_of(std::string_view name, const StringColumn& column);
 
   // A Nullable column: one byte a row (1 is NULL), then a value for every row.
   template <typename Number>
@@ -49,6 +61,8 @@ class NativeBlock {
     bytes_.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
   }
   void nullable_strings(std::string_view name, std::string_view nulls, const StringColumn& column);
+  // LowCardinality(Nullable(String)): the first key of the dictionary stands for NULL.
+  void nullable_low_cardinality(std::string_view name, std::string_view nulls, const StringColumn& column);
 
   const std::string& bytes() const { return bytes_; }
 
@@ -60,15 +74,17 @@ class NativeBlock {
   };
 
   void header(std::string_view name, std::string_view type);
-  void string_values(const StringColumn& column, std::size_t begin);
+  void begin_keys(std::size_t without_slot);
+  void low_cardinality_values();
   std::uint32_t key_of(std::string_view text);
   void grow_slots();
 
   std::string bytes_;
-  std::size_t rows_ = 0;
+  std::span<const std::uint32_t> rows_;
   // Of low_cardinality(): kept so that nothing is allocated for the next block.
   std::vector<Slot> slots_;
   std::vector<std::string_view> keys_;
+  std::size_t first_key_ = 0;  // the first of keys_ that is in a slot
   std::vector<std::uint32_t> indexes_;
 };
 

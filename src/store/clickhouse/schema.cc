@@ -43,6 +43,19 @@ SETTINGS {})",
                      quote_name(database), settings);
 }
 
+// At the embedded engine the codec follows from the size of a part (engine/config_files.cc).
+std::string codecs_by_size(const std::string& name) {
+  std::string changes;
+  for (const char* column : {"user_id", "anonymous_id", "session_id", "message_id", "properties", "context"}) {
+    changes += fmt::format("MODIFY COLUMN {} String CODEC(Default), ", column);
+  }
+  return fmt::format(
+      "ALTER TABLE {}.events {}MODIFY COLUMN time DateTime64(9, 'UTC') CODEC(Delta, Default), MODIFY COLUMN received "
+      "DateTime64(9, 'UTC') CODEC(T64, Default), MODIFY COLUMN sent DateTime64(9, 'UTC') CODEC(Delta, Default), MODIFY "
+      "COLUMN sequence UInt64 CODEC(T64, Default)",
+      name, changes);
+}
+
 std::string create_owners(const std::string& database, const std::string& settings) {
   return fmt::format(R"(CREATE TABLE IF NOT EXISTS {}.owners (
   generation UInt32,
@@ -87,6 +100,9 @@ std::vector<Migration> migrations(const std::string& database, bool durable_tabl
             "count(), min(time), max(time) GROUP BY project, event, minute)",
             name, kMinute),
         fmt::format("ALTER TABLE {}.events MATERIALIZE PROJECTION by_minute SETTINGS mutations_sync = 1", name)}},
+      // A server has a configuration of its own: its columns stay as they are.
+      {3, "codecs by the size of a part",
+       durable_tables ? std::vector<std::string>() : std::vector<std::string>{codecs_by_size(name)}},
   };
 }
 
@@ -129,6 +145,61 @@ Result<void> declare(const RunStatement& run, const std::string& database,
     }
   }
   return {};
+}
+
+Result<void> keep(const RunStatement& run, const std::string& database, const KeptProperty& property) {
+  MR_TRY(run(fmt::format("ALTER TABLE {}.events ADD COLUMN IF NOT EXISTS {} {} DEFAULT {} {}", quote_name(database),
+                         quote_name(kept_column(property)), kept_type(property), kept_default(property),
+                         kept_codec(property))));
+  return {};
+}
+
+Result<std::vector<KeptProperty>> kept_properties(const RunStatement& run, const std::string& database) {
+  // Names have no characters that TabSeparated would escape.
+  MR_ASSIGN(std::string text,
+            run(fmt::format("SELECT name, type FROM system.columns WHERE database = {} AND table = 'events' AND "
+                            "(startsWith(name, 't_') OR startsWith(name, 'n_')) ORDER BY position",
+                            quote_string(database))));
+  std::vector<KeptProperty> kept;
+  std::string_view rest = text;
+  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
+    std::string_view line = rest.substr(0, end);
+    std::size_t tab = line.find('\t');
+    if (tab == std::string_view::npos) continue;
+    if (auto property = kept_of_column(line.substr(0, tab), line.substr(tab + 1))) kept.push_back(std::move(*property));
+  }
+  return kept;
+}
+
+Result<bool> has_few_values(const RunStatement& run, const std::string& database, const KeptProperty& property) {
+  constexpr int kFew = 5000;
+  MR_ASSIGN(std::string text,
+            run(fmt::format("SELECT uniq({}) <= {} FROM {}.events PREWHERE intDiv(_part_offset, 8192) % 64 = 0",
+                            kept_default(property), kFew, quote_name(database))));
+  return text == "1\n";
+}
+
+Result<void> fill_kept(const RunStatement& run, const std::string& database, const KeptProperty& property) {
+  std::string column = kept_column(property);
+  std::string place = fmt::format("database = {} AND table = 'events'", quote_string(database));
+  MR_ASSIGN(std::string missing,
+            run(fmt::format("SELECT count() FROM system.parts WHERE {0} AND active AND name NOT IN (SELECT name FROM "
+                            "system.parts_columns WHERE {0} AND active AND column = {1})",
+                            place, quote_string(column))));
+  if (missing == "0\n") return {};
+  std::string command = "MATERIALIZE COLUMN " + quote_name(column);
+  MR_ASSIGN(
+      std::string filling,
+      run(fmt::format("SELECT count() FROM system.mutations WHERE {} AND NOT is_done AND position(command, {}) > 0",
+                      place, quote_string(column))));
+  if (filling != "0\n") return {};
+  MR_TRY(run(fmt::format("ALTER TABLE {}.events {} SETTINGS mutations_sync = 0", quote_name(database), command)));
+  return {};
+}
+
+std::string stop_filling(const std::string& database) {
+  return fmt::format("KILL MUTATION WHERE database = {} AND table = 'events' AND command LIKE '%MATERIALIZE COLUMN%'",
+                     quote_string(database));
 }
 
 }  // namespace millrace::clickhouse

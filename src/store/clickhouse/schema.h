@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "store/clickhouse/kept_property.h"
 #include "store/store.h"
 
 namespace millrace::clickhouse {
@@ -28,6 +29,18 @@ Result<void> migrate(const RunStatement& run, const std::string& database, const
 // Adds the columns of declared properties that are not there. kInvalid when one has another type.
 Result<void> declare(const RunStatement& run, const std::string& database,
                      const std::vector<DeclaredProperty>& declared);
+
+// Adds the column of a property that is asked about. Rows that are there compute it; fill_kept() has it written for
+// them.
+Result<void> keep(const RunStatement& run, const std::string& database, const KeptProperty& property);
+// The columns of properties that are asked about, in the order of the table.
+Result<std::vector<KeptProperty>> kept_properties(const RunStatement& run, const std::string& database);
+// Whether a text has few different values, judged by every 64th granule.
+Result<bool> has_few_values(const RunStatement& run, const std::string& database, const KeptProperty& property);
+// Has the engine write the column for the parts that lack it, in the background, unless it does already.
+Result<void> fill_kept(const RunStatement& run, const std::string& database, const KeptProperty& property);
+// Gives up what fill_kept() began: mutations are done in order, and others must not wait for it.
+std::string stop_filling(const std::string& database);
 
 // The minute an event lies in, as nanoseconds: the expression that the projection `by_minute` is grouped by, and that
 // queries must use to be served by it. It depends on no setting of a session, as the type of toStartOfMinute does.
