@@ -31,8 +31,10 @@ spdlog::level::level_enum level_of(LogLevel level) {
       return spdlog::level::warn;
     case LogLevel::kError:
       return spdlog::level::err;
+    case LogLevel::kNothing:
+      return spdlog::level::off;
   }
-  return spdlog::level::err;
+  return spdlog::level::off;
 }
 
 std::string as_text(std::string_view message, std::initializer_list<LogField> fields) {

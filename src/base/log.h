@@ -29,7 +29,7 @@ struct LogField {
   bool number = false;
 };
 
-enum class LogLevel { kDebug, kInfo, kWarning, kError };
+enum class LogLevel { kDebug, kInfo, kWarning, kError, kNothing };
 enum class LogFormat { kText, kJson };
 
 // Call once, before threads start. The default is kInfo as text.

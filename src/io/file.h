@@ -50,8 +50,9 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;  // names, sorted, without . and ..
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual Result<void> remove(const std::string& path) = 0;        // kNotFound when it is not there
-  virtual Result<void> make_folders(const std::string& path) = 0;  // with parents; mode 0700
+  virtual Result<void> remove(const std::string& path) = 0;  // kNotFound when it is not there
+  // With parents; mode 0700. The names of those that it makes, and of the last one, are durable when it returns ok.
+  virtual Result<void> make_folders(const std::string& path) = 0;
   virtual Result<void> sync_folder(const std::string& path) = 0;  // makes renames, creations and removals in it durable
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;  // kUnavailable when another holds it
   virtual Result<DiskSpace> space(const std::string& path) = 0;

@@ -51,32 +51,32 @@ TEST(Checkpoint, NewerVersionIsRefusedWithAClearMessage) {
 }
 
 TEST(Checkpoint, IsReplacedAsAWhole) {
-  SimFiles files;
+  SimMachine machine("/p");
+  SimFiles& files = machine.files;
   Checkpoint first = worked_example();
   ASSERT_TRUE(save_checkpoint(files, "/p", first).ok());
   // Whichever call of the second one is the last before power fails, one of the two is there.
   for (int calls = 1; calls < 20; ++calls) {
-    std::unique_ptr<SimFiles> copy = files.copy();
-    int left = calls;
-    copy->hook = [&left] { return --left > 0 ? Result<void>() : throw Crash{}; };
+    std::unique_ptr<SimMachine> copy = machine.copy(static_cast<std::uint64_t>(calls));
+    copy->die_at(calls);
     Checkpoint second = first;
     second.counts.position = SequenceNumber(1001);
     ++second.counts.rows;
     bool finished = false;
     try {
-      finished = save_checkpoint(*copy, "/p", second).ok();
-    } catch (const Crash&) {
+      finished = save_checkpoint(copy->files, "/p", second).ok();
+    } catch (const SimCrash&) {
     }
-    copy->hook = [] { return Result<void>(); };
     copy->cut_power();
-    Result<Checkpoint> found = load_checkpoint(*copy, "/p", Generation(1), PartitionId(3));
+    Result<Checkpoint> found = load_checkpoint(copy->files, "/p", Generation(1), PartitionId(3));
     ASSERT_TRUE(found.ok()) << found.error().message;
     EXPECT_TRUE(*found == second || (!finished && *found == first)) << calls;
   }
 }
 
 TEST(Checkpoint, OfAnotherLogIsRefused) {
-  SimFiles files;
+  SimMachine machine("/p");
+  SimFiles& files = machine.files;
   ASSERT_TRUE(save_checkpoint(files, "/p", worked_example()).ok());
   EXPECT_EQ(load_checkpoint(files, "/p", Generation(1), PartitionId(4)).error().code, Code::kNotFound);
   EXPECT_EQ(load_checkpoint(files, "/p", Generation(2), PartitionId(3)).error().code, Code::kInvalid);
@@ -96,7 +96,8 @@ TEST(Checkpoint, OwnersTellWhoseRowCountsWhere) {
 }
 
 TEST(Checkpoint, DumpIsReadable) {
-  SimFiles files;
+  SimMachine machine("/p");
+  SimFiles& files = machine.files;
   ASSERT_TRUE(save_checkpoint(files, "/p", worked_example()).ok());
   Result<std::string> text = dump_checkpoint(files, "/p/checkpoint-p3");
   ASSERT_TRUE(text.ok());

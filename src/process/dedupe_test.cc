@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sabotage.h"
 #include "io/random.h"
-#include "process/sabotage.h"
 
 namespace millrace {
 namespace {
@@ -33,7 +33,7 @@ TEST(IdTable, IdSeenBeforeIsARepeatOnlyOfALowerSequence) {
 }
 
 TEST(IdTable, TheTestAboveFindsARepeatOfItself) {
-  sabotage = Sabotage::kRepeatIfEqual;
+  sabotage = Sabotage::kRepeatOfItself;
   IdTable table(small_limits());
   EXPECT_FALSE(table.repeat(id_of(1), SequenceNumber(10), 0));
   EXPECT_TRUE(table.repeat(id_of(1), SequenceNumber(10), 0));

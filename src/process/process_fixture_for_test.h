@@ -132,7 +132,8 @@ class ProcessFixture : public testing::Test {
   MemoryStore store_;
   SimConnection connection_{store_};
   SimFailedEvents failed_;
-  SimFiles files_;
+  SimMachine machine_{"/process"};
+  SimFiles& files_ = machine_.files;
   Metrics metrics_;
   TimeNs wall_ = kStart;
   TimeNs now_ = 0;

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/sabotage.h"
 #include "model/record.h"
 #include "model/row_hash.h"
-#include "process/sabotage.h"
 #include "process/sim_world_for_test.h"
 
 namespace millrace {
@@ -57,33 +57,6 @@ MemoryStoreFaults draw_faults(SimRandom& random, bool with_parts) {
 
 }  // namespace
 
-void PlainIds::forget(TimeNs received) {
-  while (!chunks_.empty()) {
-    Chunk& oldest = chunks_.front();
-    bool old = oldest.newest < received - limits_.window_ns;
-    bool over = oldest.ids.size() == limits_.chunk_ids && first_.size() - oldest.ids.size() >= limits_.ids_max;
-    if (!old && !over) {
-      return;
-    }
-    for (const std::string& id : oldest.ids) {
-      first_.erase(id);
-    }
-    chunks_.pop_front();
-  }
-}
-
-bool PlainIds::repeat(const std::string& id, std::uint64_t at, TimeNs received) {
-  if (!first_.try_emplace(id, at).second) {
-    return true;
-  }
-  if (chunks_.empty() || chunks_.back().ids.size() == limits_.chunk_ids) {
-    chunks_.emplace_back();
-  }
-  chunks_.back().ids.push_back(id);
-  chunks_.back().newest = std::max(chunks_.back().newest, received);
-  return false;
-}
-
 EventView SimWorld::Sent::view() const {
   EventView view;
   view.project = project;
@@ -111,7 +84,7 @@ SimWorld::SimWorld(std::uint64_t seed)
       wall_(kSimStart),
       received_(kSimStart) {
   failed_.hook = [this] { return fate_of_call(&owner_); };
-  start_owner(std::make_unique<SimFiles>());
+  start_owner(std::make_unique<SimDisk>(random_.next()));
 }
 
 SimWorld::~SimWorld() = default;
@@ -119,7 +92,7 @@ SimWorld::~SimWorld() = default;
 // Asked at every call that an owner makes: whether it lives on, and whether a disk's call fails.
 Result<void> SimWorld::fate_of_call(Owner*) {
   if (crash_in_calls_ > 0 && --crash_in_calls_ == 0) {
-    throw Crash{};
+    throw SimCrash{};
   }
   if (!calm_ && random_.chance(5)) {
     return unavailable("the simulated disk failed");
@@ -127,10 +100,14 @@ Result<void> SimWorld::fate_of_call(Owner*) {
   return {};
 }
 
-void SimWorld::start_owner(std::unique_ptr<SimFiles> files) {
-  owner_.files = std::move(files);
+void SimWorld::start_owner(std::unique_ptr<SimDisk> disk) {
+  owner_.disk = std::move(disk);
+  owner_.files = std::make_unique<SimFiles>(*owner_.disk);
   owner_.store = std::make_unique<SimConnection>(store_);
-  owner_.files->hook = [this] { return fate_of_call(&owner_); };
+  owner_.files->before = [this](SimCall call, const std::string&) {
+    return call == SimCall::kRead ? Result<void>() : fate_of_call(&owner_);
+  };
+  owner_.files->after = [this](SimCall, const std::string&) { (void)fate_of_call(&owner_).ok(); };
   owner_.store->hook = [this] { return fate_of_call(&owner_); };
   owner_.store->keep_back = [this](const EventBatch& batch, std::size_t begin, std::size_t end) {
     // A repair writes for an older epoch; that it may come late is a limit that docs/exactly-once.md states.
@@ -187,8 +164,7 @@ void SimWorld::die(Death death) {
   bool power = death == Death::kPower;
   // One that has not taken over yet would rightly do so when it wakes.
   bool pauses = with_old_owners_ && !with_retention_ && death == Death::kPause && !owner_.processor->recovering();
-  std::unique_ptr<SimFiles> files = pauses ? owner_.files->copy() : std::move(owner_.files);
-  files->hook = [] { return Result<void>(); };
+  std::unique_ptr<SimDisk> disk = pauses ? owner_.disk->copy(random_.next()) : std::move(owner_.disk);
   if (pauses) {
     old_owners_.push_back(std::move(owner_));  // it doesn't know that it was taken for dead
     owner_ = {};
@@ -196,15 +172,15 @@ void SimWorld::die(Death death) {
     owner_.processor.reset();
   }
   if (power) {
-    files->cut_power();
+    disk->cut_power();
     store_.cut_power();
   }
   failed_.crash();
-  check_checkpoint(*files);
+  check_checkpoint(*disk);
   if (with_thefts_) {
     steal();
   }
-  start_owner(std::move(files));
+  start_owner(std::move(disk));
 }
 
 // Rows vanish from the store. Old owners are out of the way: one that is in doubt about an insert would put the stolen
@@ -224,7 +200,8 @@ void SimWorld::steal() {
 }
 
 // What a checkpoint has passed is still there, whatever happened, as long as nobody steals it.
-void SimWorld::check_checkpoint(SimFiles& files) {
+void SimWorld::check_checkpoint(SimDisk& disk) {
+  SimFiles files(disk);
   Result<Checkpoint> checkpoint = load_checkpoint(files, options_.folder, Generation(1), kPartition);
   if (with_thefts_ || !checkpoint.ok()) {
     return;
@@ -251,7 +228,7 @@ void SimWorld::step_owner() {
       monotonic_ += 50'000'000;
     }
     monotonic_ += 1'000'000;
-  } catch (const Crash&) {
+  } catch (const SimCrash&) {
     crash_in_calls_ = 0;
     die(random_.chance(400) ? Death::kPower : Death::kKill);
   }
@@ -270,7 +247,7 @@ void SimWorld::step_old_owners() {
     }
     try {
       (void)old.processor->step(wall_, monotonic_);
-    } catch (const Crash&) {
+    } catch (const SimCrash&) {
       crash_in_calls_ = 0;
       old.processor.reset();  // for good
     }
@@ -525,9 +502,8 @@ TEST_P(SabotagedProcess, IsFoundOut) {
 
 INSTANTIATE_TEST_SUITE_P(Process, SabotagedProcess,
                          testing::Values(Sabotage::kPositionAfterFlush, Sabotage::kCheckpointOffByOne,
-                                         Sabotage::kIdsForgottenOnStart, Sabotage::kNoSettle, Sabotage::kNoTakeover,
-                                         Sabotage::kRetryWholeRange, Sabotage::kForgetByClock,
-                                         Sabotage::kHalfFailedPassed));
+                                         Sabotage::kForgetIds, Sabotage::kAskTooEarly, Sabotage::kCountOldEpochs,
+                                         Sabotage::kWriteTwice, Sabotage::kForgetByClock, Sabotage::kHalfFailedPassed));
 
 }  // namespace
 }  // namespace millrace

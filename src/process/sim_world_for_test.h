@@ -3,36 +3,18 @@
 // any call and come back, wake up too late, or find that something was taken from under them. At the end everything
 // calms down, and every event must be in the store exactly once.
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "process/plain_ids_for_test.h"
 #include "process/processor.h"
 #include "process/sim_parts_for_test.h"
 #include "stream/memory/memory_stream.h"
 
 namespace millrace {
-
-// Which ids are repeats, by the plainest means: the oracle of IdTable.
-class PlainIds {
- public:
-  explicit PlainIds(IdLimits limits) : limits_(limits) {}
-  void forget(TimeNs received);
-  bool repeat(const std::string& id, std::uint64_t at, TimeNs received);
-  std::size_t size() const { return first_.size(); }
-
- private:
-  struct Chunk {
-    std::vector<std::string> ids;
-    TimeNs newest = INT64_MIN;
-  };
-  IdLimits limits_;
-  std::deque<Chunk> chunks_;
-  std::map<std::string, std::uint64_t> first_;
-};
 
 class SimWorld {
  public:
@@ -43,6 +25,7 @@ class SimWorld {
 
  private:
   struct Owner {
+    std::unique_ptr<SimDisk> disk;
     std::unique_ptr<SimFiles> files;
     std::unique_ptr<SimConnection> store;
     std::unique_ptr<Processor> processor;
@@ -63,13 +46,13 @@ class SimWorld {
 
   void act();
   void append();
-  void start_owner(std::unique_ptr<SimFiles> files);
+  void start_owner(std::unique_ptr<SimDisk> disk);
   void step_owner();
   void step_old_owners();
   enum class Death { kKill, kPower, kPause };
   void die(Death death);
   void steal();
-  void check_checkpoint(SimFiles& files);
+  void check_checkpoint(SimDisk& disk);
   void wake_late_insert();
   void hurt();
   void calm_down();

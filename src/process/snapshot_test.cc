@@ -43,7 +43,8 @@ class SnapshotTest : public testing::Test {
 
   static constexpr PartitionId kPartition{0};
   IdLimits limits_;
-  SimFiles files_;
+  SimMachine machine_{"/p"};
+  SimFiles& files_ = machine_.files;
   std::optional<FoldState> state_;
   std::uint64_t next_ = 0;
 };
@@ -79,10 +80,10 @@ TEST_F(SnapshotTest, SealedChunksAreWrittenOnceAndRemovedWhenForgotten) {
   EXPECT_THAT(names(), ElementsAre("ids-p0-000000000000", "ids-p0-000000000001", "snapshot-p0-000000000001"));
   // Every file is written by opening it anew: count what the second snapshot opens.
   int calls = 0;
-  files_.hook = [&calls] { return ++calls, Result<void>(); };
+  files_.before = [&calls](SimCall, const std::string&) { return ++calls, Result<void>(); };
   ASSERT_TRUE(writer.save(at(9), *state_).ok());
   EXPECT_LT(calls, 20);
-  files_.hook = [] { return Result<void>(); };
+  files_.before = nullptr;
   remember(40);
   ASSERT_TRUE(writer.save(at(49), *state_).ok());
   ASSERT_TRUE(writer.save(at(49), *state_).ok());
@@ -127,7 +128,7 @@ TEST_F(SnapshotTest, PowerCutAtAnyCallLeavesAWholeOne) {
   remember(6);
   ASSERT_TRUE(writer.save(at(6), *state_).ok());
   for (int calls = 1; calls < 60; ++calls) {
-    std::unique_ptr<SimFiles> copy = files_.copy();
+    std::unique_ptr<SimMachine> copy = machine_.copy(static_cast<std::uint64_t>(calls));
     IdTable ids(limits_);
     for (IdChunk chunk : state_->ids.chunks()) {
       ids.restore(chunk);
@@ -137,17 +138,15 @@ TEST_F(SnapshotTest, PowerCutAtAnyCallLeavesAWholeOne) {
     for (std::uint64_t i = 6; i < 14; ++i) {
       later.ids.repeat({i * 77, i * 99}, SequenceNumber(i), static_cast<TimeNs>(i));
     }
-    SnapshotFolder other(*copy, "/p", Generation(1), kPartition);
+    SnapshotFolder other(copy->files, "/p", Generation(1), kPartition);
     ASSERT_TRUE(other.load().value());
-    int left = calls;
-    copy->hook = [&left] { return --left > 0 ? Result<void>() : throw Crash{}; };
+    copy->die_at(calls);
     try {
       (void)other.save(at(14), later).ok();
-    } catch (const Crash&) {
+    } catch (const SimCrash&) {
     }
-    copy->hook = [] { return Result<void>(); };
     copy->cut_power();
-    SnapshotFolder reader(*copy, "/p", Generation(1), kPartition);
+    SnapshotFolder reader(copy->files, "/p", Generation(1), kPartition);
     std::optional<Snapshot> found = std::move(reader.load()).value();
     ASSERT_TRUE(found) << calls;
     EXPECT_EQ(found->state.ids.size(), found->checkpoint.counts.position.value) << calls;

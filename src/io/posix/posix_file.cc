@@ -195,10 +195,15 @@ class PosixFileSystem final : public FileSystem {
   Result<void> make_folders(const std::string& path) override {
     for (std::size_t slash = path.find('/', 1); true; slash = path.find('/', slash + 1)) {
       std::string part = path.substr(0, slash);
-      if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+      bool made = ::mkdir(part.c_str(), 0700) == 0;
+      if (!made && errno != EEXIST) {
         return system_error("mkdir", part, errno);
       }
-      if (slash == std::string::npos) {
+      bool last = slash == std::string::npos;
+      if (made || last) {
+        MR_TRY(sync_parent(part, made));
+      }
+      if (last) {
         return check_folder(path);
       }
     }
@@ -238,6 +243,17 @@ class PosixFileSystem final : public FileSystem {
   }
 
  private:
+  // The last folder may be there and not durable: whoever made it may have died before this. Where the parent is not
+  // ours to read, it was made by somebody else.
+  Result<void> sync_parent(const std::string& folder, bool made) {
+    std::size_t slash = folder.rfind('/');
+    std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : folder.substr(0, slash);
+    if (!made && ::access(parent.c_str(), R_OK) != 0) {
+      return {};
+    }
+    return sync_folder(parent);
+  }
+
   static Result<void> check_folder(const std::string& path) {
     struct stat about {};
     if (::stat(path.c_str(), &about) != 0) {
