@@ -6,6 +6,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers to build with, e.g. address,undefined or thread")
+set(MILLRACE_SABOTAGE "" CACHE STRING "A fault of src/base/sabotage.h to build in, so that the tests are tested")
 option(MILLRACE_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 option(MILLRACE_COVERAGE "Count which lines the fuzz targets reach, instead of fuzzing (clang only)" OFF)
 
@@ -37,6 +38,9 @@ endif()
 if(MILLRACE_SANITIZE)
   add_compile_options(-fsanitize=${MILLRACE_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${MILLRACE_SANITIZE})
+endif()
+if(MILLRACE_SABOTAGE)
+  add_compile_definitions(MILLRACE_SABOTAGE="${MILLRACE_SABOTAGE}")
 endif()
 if(MILLRACE_FUZZ)
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1")  # less to compile; what counts is how much is looked at, not how fast

@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "base/check.h"
-#include "process/sabotage.h"
+#include "base/sabotage.h"
 
 namespace millrace {
 namespace {
@@ -72,7 +72,7 @@ bool IdTable::repeat(const Fingerprint& id, SequenceNumber at, TimeNs received) 
     if ((slots_[place] & ~entry_mask_) == tag) {
       const IdEntry& entry = entry_at(slots_[place]);
       if (entry.id == id) {
-        return entry.sequence < at.value || (MR_SABOTAGED(kRepeatIfEqual) && entry.sequence == at.value);
+        return entry.sequence < at.value || (sabotaged(Sabotage::kRepeatOfItself) && entry.sequence == at.value);
       }
     }
   }

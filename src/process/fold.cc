@@ -1,12 +1,12 @@
 #include "process/fold.h"
 
-#include "process/sabotage.h"
+#include "base/sabotage.h"
 
 namespace millrace {
 
 Result<EntryPart> Fold::fold(const StreamEntry& entry, EventBatch* rows) {
   if (position_ <= entry.range.begin) {  // an entry forgets once, also when it is read in parts
-    state_.ids.forget(MR_SABOTAGED_TIME(entry.received));
+    state_.ids.forget(sabotaged_time(entry.received));
   }
   MR_ASSIGN(EntryPart part,
             for_each_event(entry, position_, entry.range.end, [&](const EventView& event, SequenceNumber) {

@@ -4,8 +4,8 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/sabotage.h"
 #include "model/row_hash.h"
-#include "process/sabotage.h"
 
 namespace millrace {
 namespace {
@@ -42,7 +42,7 @@ void Inserter::begin(const EventBatch& batch) {
 
 Result<bool> Inserter::step() {
   if (doubt_ == Doubt::kUnsettled) {
-    if (!MR_SABOTAGED(kNoSettle)) {
+    if (!sabotaged(Sabotage::kAskTooEarly)) {
       MR_TRY(store_.settle(batch_->partition));
     }
     doubt_ = Doubt::kUnasked;
@@ -73,7 +73,7 @@ Result<void> Inserter::insert() {
     return inserted;
   }
   open_.pop_back();
-  if (segment.end - segment.begin == 1 || MR_SABOTAGED(kHalfFailedPassed)) {
+  if (segment.end - segment.begin == 1 || sabotaged(Sabotage::kHalfFailedPassed)) {
     refuse(segment.begin, inserted.error().message);
     return {};
   }
@@ -105,7 +105,7 @@ Result<void> Inserter::ask() {
   SequenceRange range{SequenceNumber(batch_->sequence[segment.begin]),
                       SequenceNumber(batch_->sequence[segment.end - 1] + 1)};
   std::vector<SequenceNumber> present;
-  if (!MR_SABOTAGED(kRetryWholeRange)) {
+  if (!sabotaged(Sabotage::kWriteTwice)) {
     MR_ASSIGN(present, store_.present(batch_->partition, range));
   }
   // What isn't there is inserted again, run by run, in the order of the places.

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "process/sabotage.h"
+#include "base/sabotage.h"
 
 namespace millrace {
 
@@ -160,9 +160,7 @@ Result<void> Processor::fold(const StreamEntry& entry) {
   }
   SequenceNumber before = fold_->position();
   std::uint64_t repeats_before = fold_->repeats();
-#ifdef MILLRACE_SABOTAGE
-  sabotage_clock = wall_;
-#endif
+  tell_sabotage_clock(wall_);
   MR_ASSIGN(EntryPart part, fold_->fold(entry, &batch_));
   if (!part.readable) {
     damage_ = SequenceRange{part.next, entry.range.end};
@@ -302,7 +300,7 @@ Result<void> Processor::write(Checkpoint taken) {
     }
   }
   MR_TRY(parts_.store.flush());
-  if (MR_SABOTAGED(kPositionAfterFlush) && batch_.rows() > 0) {
+  if (sabotaged(Sabotage::kPositionAfterFlush) && batch_.rows() > 0) {
     begin_batch();
     for (bool done = false; !done;) {
       MR_ASSIGN(done, inserter_.step());
@@ -310,7 +308,7 @@ Result<void> Processor::write(Checkpoint taken) {
     end_batch();
     taken = stored_;
   }
-  if (MR_SABOTAGED(kCheckpointOffByOne)) {
+  if (sabotaged(Sabotage::kCheckpointOffByOne)) {
     taken.counts.position = taken.counts.position.plus(1);
     ++taken.counts.rows;
   }

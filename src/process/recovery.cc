@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/sabotage.h"
 #include "io/random.h"
-#include "process/sabotage.h"
 
 namespace millrace {
 namespace {
@@ -86,7 +86,7 @@ Result<void> Recovery::load() {
   for (const std::string& complaint : snapshots_->complaints()) {
     log_error("a snapshot is damaged, an older one or the log's begin is used", {{"snapshot", complaint}});
   }
-  if (!MR_SABOTAGED(kNoSettle)) {
+  if (!sabotaged(Sabotage::kAskTooEarly)) {
     MR_TRY(parts_.store.settle(options_.partition));  // nobody's insert may land after the store has been asked
   }
   MR_TRY(choose_checkpoint(snapshot));
@@ -474,7 +474,7 @@ Result<void> Recovery::take_over() {
   Checkpoint next = checkpoint_;
   add_owner(next.owners, {next.epoch, first_}, kept_from);
   MR_TRY(save_checkpoint(parts_.files, options_.folder, next));
-  if (!MR_SABOTAGED(kNoTakeover)) {
+  if (!sabotaged(Sabotage::kCountOldEpochs)) {
     Result<void> taken = parts_.store.take_over({options_.partition, next.epoch, first_});
     if (!taken.ok()) {
       // It may have been recorded: begin again, with the next epoch.

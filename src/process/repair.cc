@@ -1,5 +1,7 @@
 #include "process/repair.h"
 
+#include "base/sabotage.h"
+
 namespace millrace {
 
 Repair::Repair(const ProcessorParts& parts, const ProcessorOptions& options, const Gaps& gaps,
@@ -72,7 +74,9 @@ Result<void> Repair::read_from(const StreamEntry& entry, const SequenceRange& ra
   EntryPart part{next_, false};
   if (!entry.damaged) {
     MR_ASSIGN(part, for_each_event(entry, next_, end, [&](const EventView& event, SequenceNumber place) {
-                return gaps_.contains(place) || append(event, place);
+                // By now the table of ids has this event, at this place.
+                bool own_repeat = sabotaged(Sabotage::kRepeatOfItself) && event.id_kind != IdKind::kNone;
+                return gaps_.contains(place) || own_repeat || append(event, place);
               }));
   }
   next_ = part.next;

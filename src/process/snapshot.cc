@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
-#include "process/sabotage.h"
+#include "base/sabotage.h"
 #include "process/snapshot_codec.h"
 
 namespace millrace {
@@ -80,11 +80,11 @@ Result<Snapshot> SnapshotFolder::read(std::uint64_t number, Kept& kept) {
     }
     MR_ASSIGN(IdChunk chunk, read_chunk(name.number, name.crc));
     kept.first_chunk = std::min(kept.first_chunk, name.number);
-    if (!MR_SABOTAGED(kIdsForgottenOnStart)) {
+    if (!sabotaged(Sabotage::kForgetIds)) {
       ids.restore(std::move(chunk));
     }
   }
-  if (raw.ids.open && !MR_SABOTAGED(kIdsForgottenOnStart)) {
+  if (raw.ids.open && !sabotaged(Sabotage::kForgetIds)) {
     raw.ids.open->entries.reserve(raw.ids.limits.chunk_ids);
     ids.restore(std::move(*raw.ids.open));
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/sabotage.h"
 
 namespace millrace {
 namespace {
@@ -136,9 +137,14 @@ Result<void> LogWriter::write_some(std::span<const Append> batches) {
   }
   SequenceNumber first = next_;
   std::size_t encoded = encode(batches);
+  if (sabotaged(Sabotage::kAcknowledgeEarly)) {
+    tell(batches.first(encoded), first);
+  }
   MR_TRY(flush());
   publish();
-  tell(batches.first(encoded), first);
+  if (!sabotaged(Sabotage::kAcknowledgeEarly)) {
+    tell(batches.first(encoded), first);
+  }
   if (segment_full_) {
     active_.reset();
     context_.wake_housekeeping();
@@ -203,7 +209,7 @@ Result<void> LogWriter::flush() {
   if (written.ok()) {
     context_.metrics.add(Metric::kStreamWrittenBytes, static_cast<std::int64_t>(buffer_.bytes()));
     context_.metrics.add(Metric::kStreamSyncs);
-    written = active_->spare.file->sync();
+    written = sabotaged(Sabotage::kSkipFsync) ? Result<void>() : active_->spare.file->sync();
   }
   if (!written.ok()) {
     context_.status.fail(written.error());
