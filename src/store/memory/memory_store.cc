@@ -212,6 +212,10 @@ Result<void> MemoryStore::flush() {
   std::lock_guard lock(mutex_);
   land_some_late();
   if (chance(faults_.flush_fails)) {
+    std::map<std::uint64_t, bool> reached;
+    for (Row& row : rows_) {
+      row.durable |= reached.try_emplace(row.insert, random() % 2 == 0).first->second;
+    }
     return unavailable("the memory store was told not to flush");
   }
   for (Row& row : rows_) {
@@ -333,11 +337,16 @@ void MemoryStore::script(InsertFate fate) {
 
 void MemoryStore::cut_power() {
   std::lock_guard lock(mutex_);
-  std::map<std::uint64_t, bool> kept;
+  enum class Fate { kKept, kLost, kTorn };
+  std::map<std::uint64_t, Fate> fates;
   Rows left;
   for (Row& row : rows_) {
-    bool stays = row.durable || kept.try_emplace(row.insert, random() % 2 == 0).first->second;
-    if (stays) {
+    auto [fate, is_new] = fates.try_emplace(row.insert, Fate::kKept);
+    if (is_new) {
+      fate->second = chance(faults_.cut_tears) ? Fate::kTorn : random() % 2 == 0 ? Fate::kKept : Fate::kLost;
+    }
+    bool reached = fate->second == Fate::kKept || (fate->second == Fate::kTorn && random() % 2 == 0);
+    if (row.durable || reached) {
       row.durable = true;
       left.push_back(std::move(row));
     }

@@ -30,8 +30,9 @@ struct MemoryStoreFaults {
   int unknown_stored = 0, unknown_nothing = 0, unknown_part = 0, unknown_late = 0, full = 0, unavailable = 0;  // insert
   int settle_fails = 0;     // kUnavailable
   int ask_fails = 0;        // present, count, owner: kUnavailable
-  int flush_fails = 0;      // kUnavailable; nothing new is durable
+  int flush_fails = 0;      // kUnavailable; whole inserts may be durable all the same
   int take_over_fails = 0;  // kUnknown; it may have been recorded
+  int cut_tears = 0;        // of an insert that wasn't flushed, cut_power() leaves some of the rows
 };
 
 class MemoryStore final : public StoreWriter, public StoreReader {
@@ -59,8 +60,8 @@ class MemoryStore final : public StoreWriter, public StoreReader {
 
   // The fates of the next inserts, before chance is asked again.
   void script(InsertFate fate);
-  // Power failed: of the rows that were not flushed, whole inserts are gone or still there, by chance; nothing is under
-  // way any more.
+  // Power failed: of the rows that were not flushed, whole inserts are gone or still there, by chance (or torn, with
+  // cut_tears); nothing is under way any more.
   void cut_power();
   // The engine set these rows aside as damaged.
   void lose(PartitionId partition, SequenceRange range);

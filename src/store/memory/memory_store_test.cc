@@ -82,9 +82,23 @@ TEST(MemoryStore, PowerCutTakesWholeUnflushedInsertsAlone) {
   EXPECT_TRUE(lost_some && kept_some);
 }
 
+TEST(MemoryStore, PowerCutMayTearAnUnflushedInsert) {
+  bool torn = false;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    MemoryStoreFaults faults;
+    faults.seed = seed;
+    faults.cut_tears = 1000;
+    MemoryStore store(faults);
+    ASSERT_TRUE(store.insert(contract_batch(PartitionId(0), Epoch(1), 0, 20), 0, 20).ok());
+    store.cut_power();
+    torn |= !store.rows().empty() && store.rows().size() < 20;
+  }
+  EXPECT_TRUE(torn);
+}
+
 TEST(MemoryStore, SameSeedGivesTheSameFaults) {
   auto codes = [](std::uint64_t seed) {
-    MemoryStoreFaults faults{seed, 200, 100, 100, 100, 100, 100, 0, 0, 0, 0};
+    MemoryStoreFaults faults{seed, 200, 100, 100, 100, 100, 100, 0, 0, 0, 0, 0};
     MemoryStore store(faults);
     EventBatch batch = contract_batch(PartitionId(0), Epoch(1), 0, 1);
     std::vector<int> seen;
