@@ -169,7 +169,8 @@ Result<void> Recovery::close_last() {
   Candidate& last = candidates_.back();
   MR_ASSIGN(bool closed, is_closed(last));
   if (closed && result_.end >= context_.known_durable) {
-    return {};
+    // It may have been mended by a start that died before its new name was durable.
+    return context_.files.sync_folder(context_.folder);
   }
   return mend(last);
 }
@@ -229,7 +230,7 @@ Result<void> Recovery::write_mended(Candidate& last, const SegmentScan& scan) {
   std::string header = encode_segment_header({identity(last.id), info.first, info.received_before});
   std::string_view header_piece[] = {header};
   MR_TRY(copy->write_at(0, header_piece));
-  std::string chunk(kCopyBytes, '\0');
+  std::string chunk(std::min<std::uint64_t>(kCopyBytes, scan.end_offset), '\0');
   for (std::uint64_t at = kSegmentHeaderBytes; at < scan.end_offset;) {
     auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), scan.end_offset - at));
     MR_ASSIGN(std::size_t got, last.file->read_at(at, chunk.data(), wanted));
