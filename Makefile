@@ -9,12 +9,12 @@ DESTDIR ?=
 BUILD := build/release
 BINARY := $(BUILD)/bin/millrace
 
-# What ONLY, TARGET, RUNS, SECONDS, N, SEED, KIND, SHORT, DEMO_FOR, JOBS, COVERAGE, QUICK, ARGS say reaches the scripts through the environment.
-export ONLY TARGET RUNS DEMO_FOR N SEED KIND SHORT JOBS COVERAGE QUICK ARGS
+# What ONLY, TARGET, RUNS, SECONDS, N, SEED, SEEDS, TRACE, KIND, SHORT, DEMO_FOR, JOBS, COVERAGE, QUICK, ARGS say reaches the scripts through the environment.
+export ONLY TARGET RUNS DEMO_FOR N SEED SEEDS TRACE KIND SHORT JOBS COVERAGE QUICK ARGS
 # `SECONDS` counts up by itself in bash.
 export FUZZ_SECONDS := $(SECONDS)
 
-.PHONY: help setup build run demo test check bench fuzz crash faults fmt install clean
+.PHONY: help setup build run demo test check bench fuzz crash faults sim sabotage fmt install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ crash: build ## under load: KIND=server|engine (kill -9), power (cut), disk (ful
 
 faults: ## every fault of docs/reliability.md as long as it lasts, with figures; ONLY=F9 picks one, SHORT=1 takes seconds
 	@tools/faults.sh
+
+sim: ## the whole write path simulated from seeds; SEEDS=how many SEED=the first, TRACE=1 tells what happens
+	@tools/sim.sh
+
+sabotage: ## builds that are wrong on purpose, which the simulation must find out
+	@tools/sabotage.sh
 
 fmt: ## lay out the code
 	@tools/setup.sh check

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Everything that must hold, suite by suite; a closing line for each, and failure when one of them fails.
-#   ONLY="unit app" runs some of: tidy web unit app browser crash clients
+#   ONLY="unit app" runs some of: tidy web unit sim app browser crash clients
 # The program is built once, optimised; the unit tests once, with the address and undefined-behaviour sanitizers.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-suites=${ONLY:-tidy web unit app browser crash clients}
+suites=${ONLY:-tidy web unit sim app browser crash clients}
 results=()
 started=$SECONDS
 
@@ -33,6 +33,17 @@ unit() {
   tools/build.sh dev unit_tests && ctest --test-dir build/dev --output-on-failure -j "$(nproc)"
 }
 
+# Another seed each time for some time, then each sabotage from the first seeds on.
+sim() {
+  local seed=${SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} name
+  tools/build.sh release millrace_sim millrace_sim_sabotaged || return 1
+  echo "==> sim: SEED=$seed"
+  build/release/bin/millrace_sim --seed "$seed" --seeds 1000000 --seconds 30 || return 1
+  for name in $(tools/sabotage.sh names); do
+    build/release/bin/millrace_sim_sabotaged --sabotage "$name" --expect --seeds 5000 || return 1
+  done
+}
+
 app() {
   /usr/bin/python3 -m pytest -q tests/app
 }
@@ -54,6 +65,7 @@ tools/setup.sh test && tools/build.sh release millrace || exit 1
 suite tidy tidy
 suite web web
 suite unit unit
+suite sim sim
 suite app app
 suite browser browser
 suite crash crash
