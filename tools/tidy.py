@@ -18,7 +18,7 @@ LEVELS = {
     "io": 1, "model": 1,
     "http": 2,
     "stream": 3, "store": 3, "control": 3,
-    "ingest": 4, "process": 4, "query": 4, "engine": 4, "load": 4,
+    "ingest": 4, "process": 4, "query": 4, "engine": 4, "load": 4, "demo": 4,
     "app": 5,
     "cmd": 6,
 }

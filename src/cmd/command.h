@@ -17,6 +17,7 @@ struct Outcome {
 using AddCommand = void (*)(CLI::App& program, Outcome& outcome);
 
 void add_serve(CLI::App& program, Outcome& outcome);
+void add_demo(CLI::App& program, Outcome& outcome);
 void add_engine(CLI::App& program, Outcome& outcome);  // hidden: the child that serve starts
 void add_config(CLI::App& program, Outcome& outcome);
 void add_send(CLI::App& program, Outcome& outcome);

@@ -15,7 +15,7 @@ int fail(const std::string& message) {
 
 namespace {
 
-constexpr AddCommand kCommands[] = {add_serve, add_send,   add_load, add_query,  add_tail,
+constexpr AddCommand kCommands[] = {add_serve, add_demo,   add_send, add_load,   add_query, add_tail,
                                     add_keys,  add_verify, add_dump, add_config, add_engine};
 
 int run(int argc, char** argv) {
@@ -28,6 +28,7 @@ int run(int argc, char** argv) {
   program.require_subcommand(1);
   program.footer(
       "Start here:\n"
+      "  millrace demo                             a server with a made-up product's traffic, to look at\n"
       "  millrace serve                            a server in ./millrace-data on 127.0.0.1:8080; prints its keys "
       "once\n"
       "  millrace send events.ndjson --key KEY     load a file\n"

@@ -1,0 +1,441 @@
+// millrace demo: a server with a made-up product's last two weeks in it and its traffic coming in, to look at.
+
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/server.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cmd/command.h"
+#include "cmd/connection.h"
+#include "cmd/demo_state.h"
+#include "demo/traffic.h"
+#include "io/clock.h"
+#include "io/random.h"
+
+namespace millrace::cmd {
+namespace {
+
+constexpr TimeNs kMillisecond = 1'000'000;
+constexpr TimeNs kDay = 86'400'000 * kMillisecond;
+constexpr TimeNs kGapMax = 600'000 * kMillisecond;  // that is filled when a demonstration goes on
+constexpr std::size_t kHistoryBatch = 2000;
+constexpr unsigned kHistorySenders = 3;
+constexpr std::int64_t kDrainMs = 25'000;
+// What the product's people would ask about is declared, as a real one's would be.
+constexpr const char* kSettings = R"(
+[[property]]
+name = "path"
+type = "string"
+[[property]]
+name = "feature"
+type = "string"
+[[property]]
+name = "plan"
+type = "string"
+[[property]]
+name = "country"
+type = "string"
+[[property]]
+name = "device"
+type = "string"
+[[property]]
+name = "latency_ms"
+type = "number"
+[[property]]
+name = "load_ms"
+type = "number"
+[[property]]
+name = "amount"
+type = "number"
+)";
+
+struct Options {
+  std::string folder = "./millrace-demo";
+  std::string listen;
+  double rate = 500;
+  std::uint32_t users = 100'000;
+  int days = 14;
+  std::string run_for;
+  bool reset = false;
+};
+
+// Blocked in every thread from the start; the main thread asks for them between its steps.
+class Interrupts {
+ public:
+  Interrupts() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+  }
+  // Waits that long at most; true when it is time to stop.
+  bool within(TimeNs wait) {
+    timespec time{wait / 1'000'000'000, wait % 1'000'000'000};
+    caught_ = caught_ || sigtimedwait(&signals_, nullptr, &time) > 0;
+    return caught_;
+  }
+
+ private:
+  sigset_t signals_;
+  bool caught_ = false;
+};
+
+bool is_free(std::uint16_t port) {
+  int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int yes = 1;
+  setsockopt(socket_fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  bool is = bind(socket_fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(socket_fd);
+  return is;
+}
+
+Result<Settings> settings_of(const Options& options) {
+  SettingSources sources;
+  sources.file_name = "the demonstration's settings";
+  sources.file_text = kSettings;
+  std::string listen = !options.listen.empty() ? options.listen : is_free(8080) ? "127.0.0.1:8080" : "127.0.0.1:0";
+  sources.flags = {{"data", options.folder + "/data"},
+                   {"listen", listen},
+                   {"log-level", "warning"},
+                   {"stream-retain-bytes", "512MiB"}};
+  return Settings::load(sources);
+}
+
+// Posts bodies until each is taken: what has been acknowledged is counted, what was refused is sent again.
+class Sender {
+ public:
+  explicit Sender(const Connection& connection) : connection_(connection) {}
+
+  Result<void> send(std::string_view body) {
+    if (client_ == nullptr) {
+      MR_ASSIGN(client_, connection_.open());
+    }
+    http::ClientRequest request;
+    request.method = "POST";
+    request.target = "/v1/events";
+    request.headers = connection_.headers();
+    request.headers.emplace_back("Content-Type", "application/x-ndjson");
+    request.body = {&body, 1};
+    for (int wait_ms = 20;; wait_ms = std::min(wait_ms * 2, 1000)) {
+      Result<http::ClientResponse> response = client_->send(request, 30'000);
+      if (response.ok() && response->status == 200) {
+        return {};
+      }
+      bool again = !response.ok() || response->status == 429 || response->status == 503;
+      if (!again || wait_ms >= 1000) {
+        return response.ok() ? unavailable(refusal(*response)) : response.error();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+    }
+  }
+
+ private:
+  const Connection& connection_;
+  std::unique_ptr<http::Client> client_;
+};
+
+// A few senders behind a short queue, so that making events and taking them go on at once.
+class SenderPool {
+ public:
+  explicit SenderPool(const Connection& connection) {
+    for (unsigned i = 0; i < kHistorySenders; ++i) {
+      threads_.emplace_back([this, &connection] { work(connection); });
+    }
+  }
+  ~SenderPool() { (void)finish().ok(); }
+
+  // Waits for room; false when sending has failed.
+  bool put(std::string body) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return bodies_.size() < kHistorySenders || error_; });
+    if (error_) {
+      return false;
+    }
+    bodies_.push_back(std::move(body));
+    changed_.notify_all();
+    return true;
+  }
+  Result<void> finish() {
+    {
+      std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) {
+      thread.join();
+    }
+    threads_.clear();
+    return error_ ? Result<void>(*error_) : Result<void>();
+  }
+
+ private:
+  void work(const Connection& connection) {
+    Sender sender(connection);
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return ended_ || error_ || !bodies_.empty(); });
+      if (bodies_.empty() || error_) {
+        return;
+      }
+      std::string body = std::move(bodies_.front());
+      bodies_.pop_front();
+      changed_.notify_all();
+      lock.unlock();
+      Result<void> sent = sender.send(body);
+      lock.lock();
+      if (!sent.ok() && !error_) {
+        error_ = sent.error();
+        changed_.notify_all();
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> bodies_;
+  bool ended_ = false;
+  std::optional<Error> error_;
+  std::vector<std::thread> threads_;
+};
+
+double expected_events(const Story& story, TimeNs from, TimeNs to) {
+  double sum = 0;
+  constexpr TimeNs kStep = 60'000 * kMillisecond;
+  for (TimeNs at = from; at < to; at += kStep) {
+    sum += story.events_per_second(at) * 60;
+  }
+  return std::max(sum, 1.0);
+}
+
+void show_progress(double share, std::uint64_t events, double seconds, bool last) {
+  if (isatty(STDOUT_FILENO) == 0 && !last) {
+    return;
+  }
+  share = last ? 1.0 : std::min(share, 0.99);
+  fmt::print("{}  [{:<30}] {:3.0f}%  {:.1f} million events, {:.0f} a second{}",
+             isatty(STDOUT_FILENO) != 0 ? "\r\x1b[K" : "", std::string(static_cast<std::size_t>(share * 30), '#'),
+             share * 100, static_cast<double>(events) / 1e6, static_cast<double>(events) / std::max(seconds, 0.001),
+             last ? "\n" : "");
+  std::fflush(stdout);
+}
+
+class Demo {
+ public:
+  explicit Demo(const Options& options) : options_(options) {}
+  Result<void> run();
+
+ private:
+  Result<void> open();
+  Result<void> make_read_key();
+  void show_address() const;
+  TimeNs history_begin(TimeNs now) const;
+  Result<void> load_history(TimeNs until);
+  Result<void> wait_until_stored();
+  Result<void> go_on();
+
+  const Options options_;
+  Interrupts interrupts_;
+  Clock& clock_ = system_clock();
+  DemoState state_;
+  Connection connection_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<Story> story_;
+  std::unique_ptr<Traffic> traffic_;
+};
+
+Result<void> Demo::open() {
+  MR_ASSIGN(state_, DemoState::open(options_.folder, options_.reset, clock_.wall()));
+  MR_ASSIGN(Settings settings, settings_of(options_));
+  configure_log(LogLevel::kWarning, LogFormat::kText);
+  std::error_code error;
+  std::string program = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  MR_ASSIGN(server_, Server::start(settings, program, state_.key));
+  connection_.url = server_->address();
+  connection_.key = state_.key;
+  return make_read_key();
+}
+
+Result<void> Demo::make_read_key() {
+  if (!state_.read_key.empty()) {
+    return {};
+  }
+  MR_ASSIGN(Json made, ask(connection_, "POST", "/v1/keys", R"({"name":"demo, read","scopes":["read"]})"));
+  const Json* secret = made.find("secret");
+  state_.read_key = secret != nullptr ? secret->text() : "";
+  return state_.save();
+}
+
+void Demo::show_address() const {
+  fmt::print(
+      "\n"
+      "  Dashboard   {}/\n"
+      "  Read key    {}\n"
+      "\n"
+      "In another terminal:\n"
+      "  export MILLRACE_URL={} MILLRACE_KEY={}\n"
+      "  millrace query -m count -m 'uniq(visitor)' --by event --range 1h\n"
+      "  millrace query -m 'quantile(0.95, properties.latency_ms)' --range 6h --every 5m\n"
+      "  millrace tail\n"
+      "\n",
+      server_->address(), state_.read_key, server_->address(), state_.read_key);
+  std::fflush(stdout);
+}
+
+// The whole story at first; then what went by since the last run, unless that is long ago.
+TimeNs Demo::history_begin(TimeNs now) const {
+  return state_.run == 0 ? story_->begin() : std::max(state_.sent_until, now - kGapMax);
+}
+
+// Everything between what an earlier run has sent and `until`. A run that was broken off in its midst sends the same
+// events again, with the same ids.
+Result<void> Demo::load_history(TimeNs until) {
+  TimeNs from = history_begin(until);
+  double expected = expected_events(*story_, from, until);
+  fmt::print("Loading the last {} of a made-up product's life, about {:.1f} million events:\n",
+             until - from > kDay ? fmt::format("{} days", (until - from + kDay / 2) / kDay)
+                                 : fmt::format("{} minutes", (until - from) / (60'000 * kMillisecond) + 1),
+             expected / 1e6);
+  TimeNs began = clock_.monotonic();
+  auto seconds = [&] { return static_cast<double>(clock_.monotonic() - began) / 1e9; };
+  std::uint64_t events = 0;
+  TimeNs shown = 0;
+  SenderPool senders(connection_);
+  while (true) {
+    std::string body;
+    body.reserve(kHistoryBatch * 400);
+    std::size_t count = traffic_->write_until(until, kHistoryBatch, body);
+    if (count == 0 || !senders.put(std::move(body))) {
+      break;
+    }
+    events += count;
+    if (clock_.monotonic() - shown > 200 * kMillisecond) {
+      shown = clock_.monotonic();
+      show_progress(static_cast<double>(events) / expected, events, seconds(), false);
+    }
+    if (interrupts_.within(0)) {
+      return {};
+    }
+  }
+  MR_TRY(senders.finish());
+  show_progress(1, events, seconds(), true);
+  state_.sent_until = until;
+  ++state_.run;
+  return state_.save();
+}
+
+Result<void> Demo::wait_until_stored() {
+  TimeNs began = clock_.monotonic();
+  while (!interrupts_.within(100 * kMillisecond)) {
+    MR_ASSIGN(Json health, ask(connection_, "GET", "/v1/health"));
+    bool stored = true;
+    const Json* partitions = health.find("partitions");
+    for (const Json& one : partitions != nullptr ? partitions->items() : std::vector<Json>()) {
+      const Json* lag = one.find("lag_ms");
+      stored = stored && lag != nullptr && lag->integer().value_or(1) < 2000;
+    }
+    if (stored && partitions != nullptr && !partitions->items().empty()) {
+      fmt::print("  all of it can be asked about, {:.1f} s later\n",
+                 static_cast<double>(clock_.monotonic() - began) / 1e9);
+      return {};
+    }
+  }
+  return {};
+}
+
+Result<void> Demo::go_on() {
+  TimeNs end = INT64_MAX;
+  if (!options_.run_for.empty()) {
+    MR_ASSIGN(std::int64_t ms, parse_duration(options_.run_for));
+    end = clock_.monotonic() + ms * kMillisecond;
+  }
+  fmt::print(
+      "About {:.0f} events a second keep coming in.{}\n", options_.rate,
+      options_.run_for.empty() ? " Ctrl-C ends it; the next start goes on from there (--reset begins anew)." : "");
+  std::fflush(stdout);
+  Sender sender(connection_);
+  std::string body;
+  std::uint64_t sent = 0;
+  while (!interrupts_.within(100 * kMillisecond) && clock_.monotonic() < end) {
+    body.clear();
+    TimeNs now = clock_.wall();
+    std::size_t count = traffic_->write_until(now, 5000, body);
+    if (count > 0) {
+      MR_TRY(sender.send(body));
+    }
+    sent += count;
+    state_.sent_until = count < 5000 ? now : traffic_->at() + 1;
+  }
+  fmt::print("Stopping; {} events came in live, all of them are on disk.\n", sent);
+  return state_.save();
+}
+
+Result<void> Demo::run() {
+  MR_TRY(open());
+  story_ = std::make_unique<Story>(StoryOptions{state_.began, options_.days, options_.rate});
+  TimeNs now = clock_.wall();
+  TrafficOptions traffic;
+  traffic.seed = state_.seed + state_.run;
+  traffic.users = options_.users;
+  traffic.id_prefix = fmt::format("{:x}-{}", state_.seed & 0xffffff, state_.run);
+  traffic_ = std::make_unique<Traffic>(*story_, traffic, history_begin(now));
+  show_address();
+  MR_TRY(load_history(now));
+  MR_TRY(wait_until_stored());
+  if (!interrupts_.within(0)) {
+    MR_TRY(go_on());
+  }
+  server_->stop(kDrainMs);
+  return {};
+}
+
+int demo(const Options& options) {
+  Result<void> done = Demo(options).run();
+  return done.ok() ? 0 : fail(done.error().message);
+}
+
+}  // namespace
+
+void add_demo(CLI::App& program, Outcome& outcome) {
+  CLI::App* command = program.add_subcommand(
+      "demo", "Run a server with a made-up product's last two weeks in it and its traffic coming in");
+  auto options = std::make_shared<Options>();  // kept by the callback
+  command->add_option("--data", options->folder, "Folder of the demonstration; the next start goes on in it")
+      ->capture_default_str();
+  command->add_option("--listen", options->listen,
+                      "Address and port; 127.0.0.1:8080, or a free port when that is taken");
+  command->add_option("--rate", options->rate, "Events a second that keep coming in")
+      ->check(CLI::Range(1.0, 100'000.0))
+      ->capture_default_str();
+  command->add_option("--users", options->users, "Users of the product")
+      ->check(CLI::Range(10, 10'000'000))
+      ->capture_default_str();
+  command->add_option("--days", options->days, "Days of history")->check(CLI::Range(1, 60))->capture_default_str();
+  command->add_option("--for", options->run_for,
+                      "End by itself after this time (60s, 5m), counted from the live part on");
+  command->add_flag("--reset", options->reset, "Throw the folder's demonstration away and begin anew");
+  command->footer(
+      "Examples:\n"
+      "  millrace demo\n"
+      "  millrace demo --rate 5000 --reset\n"
+      "The product is launched five hours before the first start, has an incident two hours before it, and had a slow\n"
+      "release three days ago: look for them.");
+  command->callback([options, &outcome] { outcome.exit_code = demo(*options); });
+}
+
+}  // namespace millrace::cmd
