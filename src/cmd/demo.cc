@@ -1,5 +1,6 @@
 // millrace demo: a server with a made-up product's last two weeks in it and its traffic coming in, to look at.
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include "app/server.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/settings_value.h"
 #include "cmd/command.h"
 #include "cmd/connection.h"
 #include "cmd/demo_state.h"
@@ -361,8 +363,11 @@ Result<void> Demo::wait_until_stored() {
 Result<void> Demo::go_on() {
   TimeNs end = INT64_MAX;
   if (!options_.run_for.empty()) {
-    MR_ASSIGN(std::int64_t ms, parse_duration(options_.run_for));
-    end = clock_.monotonic() + ms * kMillisecond;
+    std::optional<std::chrono::milliseconds> run_for = settings_detail::parse_duration(options_.run_for);
+    if (!run_for) {
+      return invalid("--for must be a duration such as 60s or 5m, not \"" + options_.run_for + "\"");
+    }
+    end = clock_.monotonic() + run_for->count() * kMillisecond;
   }
   fmt::print(
       "About {:.0f} events a second keep coming in.{}\n", options_.rate,

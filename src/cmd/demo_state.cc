@@ -1,6 +1,5 @@
 #include "cmd/demo_state.h"
 
-#include <charconv>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -87,21 +86,6 @@ Result<void> DemoState::save() const {
   json.key("sent_until").integer(sent_until).key("run").integer(static_cast<std::int64_t>(run));
   json.key("key").string(key).key("read_key").string(read_key).end_object();
   return replace_file(posix_file_system(), folder + "/demo.json", json.text());
-}
-
-Result<std::int64_t> parse_duration(const std::string& text) {
-  std::int64_t number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit(end, text.data() + text.size());
-  std::int64_t factor = unit == "ms"                  ? 1
-                        : unit == "s" || unit.empty() ? 1000
-                        : unit == "m"                 ? 60'000
-                        : unit == "h"                 ? 3'600'000
-                                                      : 0;
-  if (error != std::errc() || number <= 0 || factor == 0 || number > 1'000'000) {
-    return invalid(fmt::format("'{}' is not a time: write 90s, 5m or 2h", text));
-  }
-  return number * factor;
 }
 
 }  // namespace millrace::cmd

@@ -24,7 +24,4 @@ struct DemoState {
   Result<void> save() const;
 };
 
-// "90s", "5m", "2h", "1500ms"; milliseconds. kInvalid says what is understood.
-Result<std::int64_t> parse_duration(const std::string& text);
-
 }  // namespace millrace::cmd
