@@ -8,11 +8,16 @@ function world() {
   const opened: { topics: string[]; lastId: string; on: SourceEvents; closed: boolean }[] = [];
   const waiting: { action: () => void; at: number }[] = [];
   let now = 1_000_000;
+  const filled: string[] = [];
   const feed = new Feed(
     (topics, lastId, on) => {
       const source = { topics, lastId, on, closed: false };
       opened.push(source);
       return { close: () => void (source.closed = true) };
+    },
+    (topic) => {
+      filled.push(topic);
+      return Promise.resolve(null);
     },
     { now: () => now, later: (action, ms) => void waiting.push({ action, at: now + ms }) },
   );
@@ -24,7 +29,7 @@ function world() {
     const at = waiting.findIndex((one) => one.at <= now);
     return at < 0 ? undefined : waiting.splice(at, 1)[0];
   };
-  return { feed, opened, pass };
+  return { feed, opened, filled, pass };
 }
 
 const counts = (topic: string, times: number[], values: number[], seq: number): FrameData => ({
@@ -71,6 +76,17 @@ test("after an interruption it goes on behind the last frame, and keeps what it 
   opened[1].on.frame("delta", counts("view:a", [1, 2], [12, 1], 3), "id-3");
   assert.equal(feed.status.phase, "live");
   assert.deepEqual(feed.state("view:a").table!.values("count"), [12, 1]);
+});
+
+test("what came before is fetched at each connection, and once more when the store has it", () => {
+  const { feed, opened, filled, pass } = world();
+  feed.watch("tail", () => {});
+  pass(30);
+  opened[0].on.opened();
+  pass(0);
+  assert.deepEqual(filled, ["tail"]);
+  pass(2500);
+  assert.deepEqual(filled, ["tail", "tail"]);
 });
 
 test("it tries again less and less often, and as often as before once it was connected", () => {
@@ -150,4 +166,5 @@ test("addresses stay shorter than servers take", () => {
   assert.deepEqual(packed.flat(), topics);
   for (const group of packed) assert.ok(group.map((topic) => encodeURIComponent(topic)).join("&topic=").length < 7000);
   assert.deepEqual(packTopics([]), []);
+  assert.deepEqual(packTopics(Array.from({ length: 33 }, (_, i) => `view:${i}`)).map((group) => group.length), [32, 1]);
 });

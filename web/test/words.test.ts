@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Health, StoredEvent } from "../src/api/types";
+import type { Column, Health, StoredEvent } from "../src/api/types";
 import { bytes, change, cut, duration, number, short } from "../src/data/format";
-import { acceptedRate, amplification, audit } from "../src/data/health";
+import { acceptedRate, agreement, amplification, audit } from "../src/data/health";
 import { addEvents, summary, tail_events_max } from "../src/data/tail";
 
 test("numbers are as exact as they can be read", () => {
@@ -32,6 +32,21 @@ test("events are shown once, newest first, and not for ever", () => {
   assert.deepEqual(kept.map((one) => one.place), ["1/0:3", "1/0:2", "1/0:1"]);
   assert.ok(addEvents(kept, [event(3)]) === kept, "nothing new is no change");
   assert.equal(addEvents([], Array.from({ length: 600 }, (_, i) => event(i))).length, tail_events_max);
+});
+
+test("events that came before are put where they belong", () => {
+  const at = (place: number) => event(place, `2026-01-01T00:00:0${place}Z`);
+  const kept = addEvents(addEvents([], [at(5), at(6)]), [at(3), at(5), at(4)]);
+  assert.deepEqual(kept.map((one) => one.place), ["1/0:6", "1/0:5", "1/0:4", "1/0:3"]);
+});
+
+test("views and store are compared by whole minutes", () => {
+  const minute = 60_000;
+  const column = (name: string, values: number[]): Column => ({ name, type: name === "time" ? "time" : "integer", values });
+  const view = [column("time", [0, 0, minute, 2 * minute]), column("count", [1, 2, 5, 9])];
+  const store = (counts: number[]) => [column("time", [-minute, 0, minute, 2 * minute]), column("count", counts)];
+  assert.deepEqual(agreement(view, store([7, 3, 5, 4]), 2 * minute + 10_000), { minutes: 2, agree: 2 });
+  assert.deepEqual(agreement(view, store([7, 3, 6, 4]), 2 * minute + 10_000), { minutes: 2, agree: 1 });
 });
 
 test("properties fit on a line however long they are", () => {

@@ -69,6 +69,7 @@ interface Timers {
 }
 
 const address_bytes_max = 6500;
+const topics_max = 32; // that the server takes on one connection
 const retry_ms = [250, 500, 1000, 2000, 4000];
 
 export function emptyState(): TopicState {
@@ -84,7 +85,7 @@ export function packTopics(topics: string[]): string[][] {
   let bytes = address_bytes_max;
   for (const topic of topics) {
     const size = encodeURIComponent(topic).length + "&topic=".length;
-    if (groups.length === 0 || bytes + size > address_bytes_max) {
+    if (groups.length === 0 || bytes + size > address_bytes_max || groups[groups.length - 1].length === topics_max) {
       groups.push([]);
       bytes = 0;
     }
@@ -103,8 +104,10 @@ export class Feed {
   private paused = false;
   private failures = 0;
 
+  // `fill`, called when a connection opens, brings what came before of a topic that only tells what is new.
   constructor(
     private readonly open: OpenSource,
+    private readonly fill: (topic: string) => Promise<FrameData | null> = () => Promise.resolve(null),
     private readonly timers: Timers = { now: () => Date.now(), later: (action, ms) => void setTimeout(action, ms) },
   ) {}
 
@@ -177,6 +180,8 @@ export class Feed {
         group.up = true;
         this.failures = 0;
         this.heard();
+        // What is on its way into the store at first is there a little later.
+        for (const wait of [0, 2500]) this.timers.later(() => void this.fillIn(group), wait);
       },
       frame: (kind, data, id) => {
         if (!this.groups.includes(group)) return;
@@ -207,6 +212,14 @@ export class Feed {
         this.plan();
       }
     }, wait);
+  }
+
+  private async fillIn(group: Group): Promise<void> {
+    for (const topic of group.topics) {
+      if (!this.groups.includes(group)) return;
+      const before = await this.fill(topic).catch(() => null);
+      if (before && this.groups.includes(group)) this.apply("tail", before);
+    }
   }
 
   private apply(kind: string, data: FrameData): void {

@@ -3,7 +3,8 @@ import { failed as askFailed } from "../api/calls";
 import { Refusal } from "../api/http";
 import type { FailedEvent, Health as HealthAnswer, Problem } from "../api/types";
 import { bytes, clock, cut, duration, number, short } from "../data/format";
-import { acceptedRate, amplification, audit, lagMs, waiting } from "../data/health";
+import { acceptedRate, agreement, amplification, audit, lagMs, waiting } from "../data/health";
+import { topicOf } from "../data/question";
 import { Empty, Failure, Frame, Loading } from "../panels/frame";
 import { Stat } from "../panels/stats";
 import { useTopic } from "../state/live";
@@ -60,7 +61,23 @@ function AuditLine({ health }: { health: HealthAnswer }) {
         {line.waiting > 0 && <Term sign="+" name="on the way" value={line.waiting} minor />}
       </div>
       <p class="audit-verdict"><i aria-hidden="true" />{verdict}</p>
+      <ViewsAudit />
     </section>
+  );
+}
+
+// The live views against the store, minute by minute of the last hour.
+function ViewsAudit() {
+  const view = useTopic("view:events_by_minute;window=1h");
+  const store = useTopic(topicOf({ measures: ["count"], range: "1h", every: "minute" }, "2s"));
+  if (!view.table || !store.table) return null;
+  const { minutes, agree } = agreement(view.table.columns, store.table.columns, store.asOf);
+  const all = minutes === agree;
+  return (
+    <p class={`audit-verdict ${all ? "" : "behind"}`}>
+      <i aria-hidden="true" />
+      {all ? `The live views count what the store counts, in each of the last ${minutes} minutes` : `The live views and the store agree on ${agree} of the last ${minutes} minutes`}
+    </p>
   );
 }
 

@@ -2,10 +2,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { sharedDashboard } from "../api/calls";
 import { Refusal } from "../api/http";
-import { openPolling } from "../api/poll";
 import type { Panel, Problem } from "../api/types";
 import { Failure, Frame, Loading } from "../panels/frame";
-import { feedBy } from "../state/live";
+import { feedByLink } from "../state/live";
 import { Connection, ThemeSwitch } from "./shell";
 import { Panels } from "./dashboards";
 import { Mark } from "./icons";
@@ -16,7 +15,7 @@ export function Shared({ token }: { token: string }) {
   useEffect(() => {
     sharedDashboard(token)
       .then((dashboard) => {
-        feedBy(openPolling({ token, topics: dashboard.panels.map((panel) => panel.topic) }));
+        feedByLink(token, dashboard.panels.map((panel) => panel.topic));
         setFound(dashboard);
       })
       .catch((error: unknown) => setProblem(error instanceof Refusal ? error.problem : { title: "The page failed", detail: String(error) }));

@@ -1,5 +1,5 @@
 // What the health of the server says, worked out from its counters.
-import type { Health } from "../api/types";
+import type { Column, Health } from "../api/types";
 
 export interface Sample {
   health: Health;
@@ -53,4 +53,22 @@ export function audit(health: Health): Audit {
   const { accepted, stored, repeats, failed, lost, holds } = health.audit;
   const rest = Math.max(0, accepted - stored - repeats - failed - lost);
   return { accepted, stored, repeats, failed, lost, holds, waiting: rest, views: health.audit.views ?? null };
+}
+
+export interface Agreement {
+  minutes: number; // whole ones that both know
+  agree: number;
+}
+
+// The minutes of a view (by time and event) against those of the store (by time): each must count the same. The first minute of
+// the store's answer and the one under way are in part only.
+export function agreement(view: Column[], store: Column[], now: number): Agreement {
+  const times = (columns: Column[]) => (columns.find((column) => column.type === "time")?.values ?? []) as number[];
+  const counts = (columns: Column[]) => (columns.find((column) => column.name === "count")?.values ?? []) as (number | null)[];
+  const sums = new Map<number, number>();
+  const view_counts = counts(view);
+  times(view).forEach((time, row) => sums.set(time, (sums.get(time) ?? 0) + (view_counts[row] ?? 0)));
+  const store_counts = counts(store);
+  const whole = times(store).map((time, row) => ({ time, count: store_counts[row] ?? 0 })).slice(1).filter(({ time }) => time + 60_000 <= now - 2000);
+  return { minutes: whole.length, agree: whole.filter(({ time, count }) => (sums.get(time) ?? 0) === count).length };
 }

@@ -3,19 +3,20 @@ import type { StoredEvent } from "../api/types";
 
 export const tail_events_max = 500;
 
-// `fresh` in any order; one that is there already (by its place in the record of events) is not added again.
+// `fresh` in any order, and from any time; one that is there already (by its place in the record of events) is not added again.
 export function addEvents(kept: StoredEvent[], fresh: StoredEvent[]): StoredEvent[] {
-  const known = new Set(kept.slice(0, 200).map((event) => event.place));
+  const known = new Set(kept.map((event) => event.place));
   const added = fresh.filter((event) => !known.has(event.place));
   if (added.length === 0) return kept;
-  added.sort((a, b) => (a.received < b.received ? 1 : a.received > b.received ? -1 : comparePlaces(b.place, a.place)));
-  return [...added, ...kept].slice(0, tail_events_max);
+  return [...added, ...kept].sort(newestFirst).slice(0, tail_events_max);
 }
 
-function comparePlaces(a: string, b: string): number {
-  const number = (place: string) => Number(place.slice(place.lastIndexOf(":") + 1));
-  return number(a) - number(b);
+function newestFirst(a: StoredEvent, b: StoredEvent): number {
+  const times = Date.parse(b.received) - Date.parse(a.received);
+  return times !== 0 ? times : sequence(b.place) - sequence(a.place);
 }
+
+const sequence = (place: string) => Number(place.slice(place.lastIndexOf(":") + 1));
 
 // "plan pro · price 29": properties on one line, of a bounded length.
 export function summary(properties: Record<string, unknown>, length_max = 400): [string, string][] {

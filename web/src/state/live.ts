@@ -2,13 +2,16 @@
 import { useEffect, useReducer } from "preact/hooks";
 import { Feed } from "../api/live";
 import type { Status, TopicState } from "../api/live";
+import { earlierEvents, earlierEventsOf } from "../api/earlier";
 import { openPolling } from "../api/poll";
+import { openStream } from "../api/stream";
+import { openStreamOr } from "../api/stream_or_poll";
 
-let feed = new Feed(openPolling());
+let feed = new Feed(openStreamOr(openStream(""), openPolling()), earlierEvents);
 
 // A shared dashboard is fed by its link instead of a session.
-export function feedBy(open: ConstructorParameters<typeof Feed>[0]): void {
-  feed = new Feed(open);
+export function feedByLink(token: string, topics: string[]): void {
+  feed = new Feed(openStreamOr(openStream(token), openPolling({ token, topics })), earlierEventsOf(token, topics));
 }
 
 // A tab in the background gives its connections back after a while.

@@ -69,6 +69,11 @@ export async function logOut(): Promise<void> {
   set({ phase: "out", message: "" });
 }
 
+// A key that is revoked ends its sessions: that is noticed while nothing else is asked, too.
+setInterval(() => {
+  if (state.phase === "in" && !document.hidden) void checkSession();
+}, 60_000);
+
 export const sessionEnded = () => void checkSession();
 
 export function useSession(): SessionState {

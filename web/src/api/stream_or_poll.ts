@@ -1,0 +1,32 @@
+// The stream, where the server has one.
+import { request } from "./http";
+import type { OpenSource, Source } from "./live";
+
+let has_stream: Promise<boolean> | null = null;
+
+async function look(): Promise<boolean> {
+  try {
+    const description = await request<{ paths: Record<string, unknown> }>("GET", "/v1/openapi.json");
+    return "/v1/live" in description.paths;
+  } catch {
+    has_stream = null;
+    return false;
+  }
+}
+
+export function openStreamOr(stream: OpenSource, poll: OpenSource): OpenSource {
+  return (topics, lastId, on) => {
+    let inner: Source | null = null;
+    let closed = false;
+    has_stream ??= look();
+    void has_stream.then((yes) => {
+      if (!closed) inner = (yes ? stream : poll)(topics, lastId, on);
+    });
+    return {
+      close() {
+        closed = true;
+        inner?.close();
+      },
+    };
+  };
+}
