@@ -44,7 +44,7 @@ def test_a_name_of_ten_thousand_characters_is_cut(page, hostile):
     page.log_in()
     hostile.send({"event": "with_a_long_property", "properties": {"huge": "y" * 10_000}})
     page.see("with_a_long_property")
-    line = next(one for one in page.find_all(".event-line") if "with_a_long_property" in one.text)
+    line = page.until(lambda: next((one for one in page.find_all(".event-line") if "with_a_long_property" in one.text), None), "its line")
     assert len(line.text) < 2000
     line.click()
     page.until(lambda: "y" * 9000 in page.find(".event pre").text, "the whole event, when it is opened")

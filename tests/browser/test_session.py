@@ -5,8 +5,7 @@ from selenium.webdriver.common.keys import Keys
 
 
 def test_without_a_session_there_is_the_log_in(page):
-    page.open("/explore")
-    page.run("localStorage.clear()")
+    page.forget()
     page.open("/explore")
     page.see("Read key")
     assert page.run("return document.activeElement.name") == "key", "one can type at once"
@@ -14,6 +13,7 @@ def test_without_a_session_there_is_the_log_in(page):
 
 def test_a_wrong_key_is_refused_with_the_reason_and_a_right_one_lets_in(page):
     page.expected = ["401"]
+    page.forget()
     page.open("/")
     field = page.find("input[name=key]")
     field.send_keys("mr_nobody_has_this_key", Keys.ENTER)
@@ -26,9 +26,7 @@ def test_a_wrong_key_is_refused_with_the_reason_and_a_right_one_lets_in(page):
 def test_a_write_key_can_t_log_in(page, server):
     page.expected = ["403"]
     made = server.json("POST", "/v1/keys", {"name": "writes", "scopes": ["write"]}, expect=201)
-    page.open("/")
-    page.driver.delete_all_cookies()
-    page.run("localStorage.clear()")
+    page.forget()
     page.open("/")
     page.find("input[name=key]").send_keys(made["secret"], Keys.ENTER)
     page.see("needs a key with read")
