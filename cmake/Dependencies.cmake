@@ -6,7 +6,7 @@ find_package(PkgConfig REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(simdjson 3 REQUIRED)
-find_package(Boost 1.81 REQUIRED)  # Asio and Beast: headers only
+find_package(Boost 1.81 REQUIRED)  # Beast, headers only: what the tests hold our HTTP parser against
 find_package(OpenSSL 3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(GTest REQUIRED)
@@ -16,9 +16,3 @@ pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
-
-# Beast and Asio are compiled once, in src/http, instead of in every file that includes them.
-add_library(millrace_boost INTERFACE)
-target_link_libraries(millrace_boost INTERFACE Boost::headers OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
-target_compile_definitions(millrace_boost INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
-                           BOOST_BEAST_SEPARATE_COMPILATION)

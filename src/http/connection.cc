@@ -2,15 +2,13 @@
 
 #include <new>
 
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
 
 namespace millrace::http {
 namespace {
-
-using DescriptorBase = boost::asio::posix::descriptor_base;
 
 constexpr std::int64_t kNever = INT64_MAX;
 constexpr std::size_t kReadBytes = 4 << 10;
@@ -54,17 +52,9 @@ void ServerState::leave(const std::string& group) {
 
 Connection::Connection(std::shared_ptr<Loop> loop, ServerState& server, SocketStream stream, std::string peer,
                        std::string group)
-    : loop_(std::move(loop)),
-      server_(server),
-      limits_(server.limits),
-      group_(std::move(group)),
-      descriptor_(loop_->context(), stream.fd()) {
+    : loop_(std::move(loop)), server_(server), limits_(server.limits), group_(std::move(group)) {
   wire_.stream = std::move(stream);
   wire_.head.peer = std::move(peer);
-}
-
-Connection::~Connection() {
-  if (descriptor_.is_open()) descriptor_.release();
 }
 
 void Connection::hand_back(std::shared_ptr<Connection> connection, Task task) {
@@ -90,7 +80,8 @@ void Connection::on_task(Task task) {
     case Task::kStart:
       loop_->add(shared_from_this());
       server_.metrics.add(Metric::kHttpConnections);
-      deadline_ms_ = now_ms() + limits_.header_ms;
+      deadline_ms_ = loop_->now() + limits_.header_ms;
+      if (!loop_->watch(wire_.stream.fd(), *this, Loop::Trigger::kEdge)) return close();
       break;
     case Task::kResume:
       break;
@@ -147,29 +138,29 @@ bool Connection::step() {
   return false;
 }
 
-void Connection::wait(short events) {
-  bool& waiting = events == POLLIN ? waiting_read_ : waiting_write_;
-  if (std::exchange(waiting, true)) return;
-  auto kind = events == POLLIN ? DescriptorBase::wait_read : DescriptorBase::wait_write;
-  descriptor_.async_wait(kind, [self = shared_from_this(), &waiting](const boost::system::error_code& error) {
-    waiting = false;
-    if (!error) self->advance();
-  });
+void Connection::on_events(std::uint32_t events) {
+  if (state_ == State::kClosed) return;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
+  if (ended_ || (events & EPOLLIN) != 0) readable_ = true;
+  advance();
 }
 
 // Reads what there is. True when something came.
 bool Connection::fill(std::size_t wanted) {
+  if (!readable_) return false;
   char* into = wire_.in.space(wanted);
-  SocketStream::Outcome outcome = wire_.stream.read(into, wire_.in.room());
+  std::size_t room = wire_.in.room();
+  SocketStream::Outcome outcome = wire_.stream.read(into, room);
   switch (outcome.status) {
     case SocketStream::Status::kDone:
       wire_.in.filled(outcome.bytes);
+      // A plain socket that gave less than there was room for is empty, and tells when more comes.
+      if (outcome.bytes < room && !wire_.stream.is_tls()) readable_ = ended_;
       return true;
     case SocketStream::Status::kWantRead:
-      wait(POLLIN);
+      readable_ = false;
       return false;
     case SocketStream::Status::kWantWrite:
-      wait(POLLOUT);
       return false;
     default:
       close();  // half a request is never acted upon
@@ -187,11 +178,6 @@ bool Connection::skip_rest() {
 bool Connection::step_head() {
   Wire& wire = wire_;
   if (wire.body_left > 0 && !skip_rest()) return fill(kReadBytes);
-  if (wire.in.empty() && !rested_ && !wire.stream.is_tls()) {
-    rested_ = true;
-    wait(POLLIN);  // between requests nothing is there yet as a rule: reading first would be a system call for nothing
-    return false;
-  }
   if (!empty_line_taken_ && wire.in.view().substr(0, 2) == "\r\n") {
     empty_line_taken_ = true;
     wire.in.consume(2);  // RFC 9112 section 2.2: some clients send an empty line behind a body
@@ -200,7 +186,7 @@ bool Connection::step_head() {
   if (scan_.head_bytes == 0) {
     bool had_some = !wire.in.empty();
     if (!fill(kReadBytes)) return false;
-    if (!had_some) deadline_ms_ = now_ms() + limits_.header_ms;
+    if (!had_some) deadline_ms_ = loop_->now() + limits_.header_ms;
     return true;
   }
   auto refusal = parse_head(wire.in.view().substr(0, scan_.head_bytes), limits_, wire.head, wire.framing);
@@ -225,7 +211,7 @@ void Connection::begin_body() {
   }
   state_ = State::kBody;
   body_.clear();
-  waiting_since_ms_ = now_ms();
+  waiting_since_ms_ = loop_->now();
   deadline_ms_ = waiting_since_ms_ + wire.pace.credit_ms();
   if (!std::exchange(wire.continue_due, false) || !wire.in.empty()) return;
   iovec piece = piece_of(kContinue);
@@ -244,7 +230,7 @@ bool Connection::step_body() {
 bool Connection::fill_body(std::size_t wanted) {
   std::size_t had = wire_.in.view().size();
   if (!fill(wanted)) return false;
-  std::int64_t now = now_ms();
+  std::int64_t now = loop_->now();
   wire_.pace.received(wire_.in.view().size() - had, now - waiting_since_ms_, limits_);
   waiting_since_ms_ = now;
   deadline_ms_ = now + wire_.pace.credit_ms();
@@ -302,11 +288,11 @@ void Connection::begin_reply() {
               !server_.draining.load(std::memory_order_relaxed);
   bool bare = has_no_body(response.status);
   wire.write_head(response.status, response.headers, bare ? std::string_view() : response.content_type,
-                  bare ? -1 : static_cast<std::int64_t>(response.body.size()));
+                  bare ? -1 : static_cast<std::int64_t>(response.body.size()), response.any_origin);
   if (bare || wire.head.method == "HEAD") response.body.clear();
   sent_ = 0;
   state_ = State::kWriting;
-  deadline_ms_ = now_ms() + limits_.write_ms;
+  deadline_ms_ = loop_->now() + limits_.write_ms;
 }
 
 bool Connection::step_writing() {
@@ -319,13 +305,10 @@ bool Connection::step_writing() {
     case SocketStream::Status::kDone:
       sent_ += outcome.bytes;
       if (sent_ == wire_.out.size() + wire_.response.body.size()) return finish_request();
-      deadline_ms_ = now_ms() + limits_.write_ms;
+      deadline_ms_ = loop_->now() + limits_.write_ms;
       return true;
     case SocketStream::Status::kWantRead:
-      wait(POLLIN);
-      return false;
     case SocketStream::Status::kWantWrite:
-      wait(POLLOUT);
       return false;
     default:
       close();
@@ -345,11 +328,11 @@ bool Connection::finish_request() {
   if (body_.capacity() > kKeptBytes) std::string().swap(body_);
   wire_.head.method.clear();
   scan_ = HeadScan();
-  rested_ = empty_line_taken_ = false;
+  empty_line_taken_ = false;
   state_ = State::kHead;
-  deadline_ms_ = now_ms() + (wire_.body_left > 0 ? limits_.body_grace_ms
-                             : wire_.in.empty()  ? limits_.idle_ms
-                                                 : limits_.header_ms);
+  deadline_ms_ = loop_->now() + (wire_.body_left > 0 ? limits_.body_grace_ms
+                                 : wire_.in.empty()  ? limits_.idle_ms
+                                                     : limits_.header_ms);
   return true;
 }
 
@@ -357,14 +340,13 @@ void Connection::begin_draining() {
   wire_.stream.shut_write();
   state_ = State::kDraining;
   drain_left_ = kDrainBytesMax;
-  deadline_ms_ = now_ms() + kDrainMs;
+  deadline_ms_ = loop_->now() + kDrainMs;
 }
 
 bool Connection::step_draining() {
   char scratch[16 << 10];
   ssize_t got = ::recv(wire_.stream.fd(), scratch, sizeof scratch, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-    wait(POLLIN);
     return false;
   }
   if (got <= 0 || static_cast<std::size_t>(got) >= drain_left_) {
@@ -402,7 +384,7 @@ void Connection::close(Ending ending) {
   state_ = State::kClosed;
   if (!lent) forget_body();
   ending == Ending::kReset ? wire_.stream.reset_when_closed() : wire_.stream.abort();
-  descriptor_.release();
+  loop_->unwatch(wire_.stream.fd());
   loop_->remove(*this);
   server_.metrics.add(Metric::kHttpConnections, -1);
   server_.leave(group_);

@@ -8,8 +8,6 @@
 #include <string>
 #include <unordered_map>
 
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
-
 #include "base/metrics.h"
 #include "http/loop.h"
 #include "http/wire.h"
@@ -38,12 +36,10 @@ struct ServerState {
 
 class ServerExchange;
 
-class Connection final : public std::enable_shared_from_this<Connection> {
+class Connection final : public std::enable_shared_from_this<Connection>, public Watched {
  public:
   // `group`: what the limit per address counts by; empty: not limited.
   Connection(std::shared_ptr<Loop> loop, ServerState& server, SocketStream stream, std::string peer, std::string group);
-
-  ~Connection();
 
   Wire& wire() { return wire_; }
   Loop& loop() { return *loop_; }
@@ -56,6 +52,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
   // In the loop's thread.
   void on_task(Task task);
+  void on_events(std::uint32_t events) override;
   void tick(std::int64_t now);
   void drain();
   enum class Ending { kPlain, kReset };
@@ -74,7 +71,6 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool fill(std::size_t wanted);
   bool fill_body(std::size_t wanted);
   bool skip_rest();
-  void wait(short events);
   void call_handler(std::unique_ptr<ServerExchange> exchange);
   void begin_body();
   bool body_is_here();
@@ -90,16 +86,13 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   const Limits limits_;  // a copy: exchanges may outlive the server
   const std::string group_;
   Wire wire_;
-  boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>
-      descriptor_;  // for waiting alone; the stream owns the number
   State state_ = State::kHead;
   std::int64_t deadline_ms_ = 0;
   std::int64_t waiting_since_ms_ = 0;
   bool running_ = false;
-  bool waiting_read_ = false;
-  bool waiting_write_ = false;
+  bool readable_ = false;  // there may be something to read: a read would not be a system call for nothing
+  bool ended_ = false;     // the peer has closed its side, or all of it: no event will tell of it again
   HeadScan scan_;
-  bool rested_ = false;            // has waited for the next request
   bool empty_line_taken_ = false;  // before it
   std::size_t sent_ = 0;
   std::size_t drain_left_ = 0;

@@ -48,10 +48,7 @@ struct Seen {
 struct World {
   World()
       : state(small_limits(), metrics, [this](std::unique_ptr<Exchange> exchange) { handle(std::move(exchange)); }) {
-    // Makes this thread the loop's: it runs until it is told to stop, which is at once.
-    boost::asio::post(loop->context(), [this] { loop->context().stop(); });
-    loop->run();
-    loop->context().restart();
+    loop->begin();  // this thread is the loop's
   }
 
   void handle(std::unique_ptr<Exchange> exchange) {
@@ -92,7 +89,7 @@ struct World {
   }
 
   void turn() {
-    while (loop->context().poll() > 0) continue;
+    while (loop->step(0)) continue;
   }
 
   Metrics metrics;

@@ -1,16 +1,19 @@
 #pragma once
 // One thread's event loop with the connections that belong to it, and the mailbox through which other threads give them
 // back.
+//
+// A descriptor is told to epoll once, for every kind of event and edge-triggered: a request costs no system call beside
+// its reads, its writes and the loop's share of epoll_wait(). Whoever is watched remembers what it was told.
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include "http/socket_stream.h"
 
 namespace millrace::http {
 
@@ -19,19 +22,34 @@ class Connection;
 // What a connection is told by whoever had its exchange.
 enum class Task { kStart, kResume, kTurn, kReply, kBody, kEnded, kDropped };
 
+// Told of the events (of epoll_wait()) on a descriptor, in the loop's thread.
+class Watched {
+ public:
+  virtual ~Watched() = default;
+  virtual void on_events(std::uint32_t events) = 0;
+};
+
 class Loop {
  public:
-  explicit Loop(std::int64_t tick_ms) : tick_ms_(tick_ms), timer_(context_) {}
+  explicit Loop(std::int64_t tick_ms);
 
-  // The body of the loop's thread; ends after close_all() once nothing is under way.
+  // The body of the loop's thread; ends after close_all().
   void run();
-  boost::asio::io_context& context() { return context_; }
+  // run() is begin() and then step() again and again. A step does what there is to do, and waits for it at most so long
+  // (and not beyond the next tick). True when there was something.
+  void begin();
+  bool step(std::int64_t wait_ms_max);
   bool in_thread() const { return thread_ == std::this_thread::get_id(); }
 
-  // Any thread. After close_all() it does nothing.
+  // Any thread. After close_all() they do nothing.
   void post(std::shared_ptr<Connection> connection, Task task);
+  void call(std::function<void()> function);  // in the loop's thread, behind what is under way
 
-  // In the loop's thread.
+  // In the loop's thread, or before run().
+  enum class Trigger { kEdge, kLevel };                   // level: readable alone
+  bool watch(int fd, Watched& watched, Trigger trigger);  // false: the kernel has no room for it
+  void unwatch(int fd);
+  std::int64_t now() const { return now_ms_; }  // of now_ms(), when the loop last woke
   void add(const std::shared_ptr<Connection>& connection);
   void remove(Connection& connection);
   // Requests whose body is there are worked on for a millisecond at most before the loop looks at its sockets again, so
@@ -48,17 +66,23 @@ class Loop {
     std::shared_ptr<Connection> connection;
     Task task;
   };
-  void read_mailbox();
+  bool read_mailbox();
+  bool fall_asleep();
+  bool wait(std::int64_t timeout_ms);
   void tick();
   void turn();
+  void wake();
 
   const std::int64_t tick_ms_;
-  boost::asio::io_context context_{1};
-  boost::asio::steady_timer timer_;
+  const UniqueFd poll_;
+  const UniqueFd bell_;  // an eventfd, edge-triggered: it is written to wake the loop, and never read
   std::thread::id thread_;
-  // shared_ptr: a connection is held by this list, by the waits under way on it, and by its exchange, which may be in
-  // any thread.
+  std::int64_t now_ms_ = 0;
+  std::int64_t next_tick_ms_ = 0;
+  // shared_ptr: a connection is held by this list, and by its exchange, which may be in any thread.
   std::vector<std::shared_ptr<Connection>> connections_;
+  // Closed since the last wait: events that were fetched before may still name them.
+  std::vector<std::shared_ptr<Connection>> closed_;
   bool ended_ = false;
 
   struct Waiting {
@@ -66,11 +90,13 @@ class Loop {
     std::int64_t since_ns;
   };
   std::deque<Waiting> waiting_;  // at most one a connection
-  bool turn_posted_ = false;
+  bool turn_begun_ = false;
   std::int64_t turn_end_ns_ = 0;
 
   std::mutex mutex_;
   std::vector<Letter> mailbox_;  // at most two letters a connection
+  std::vector<std::function<void()>> calls_;
+  bool asleep_ = false;  // somebody must ring for what is posted
   bool shut_ = false;
   std::vector<Letter> reading_;  // only in the loop's thread: its memory is used again
 };

@@ -2,9 +2,9 @@
 
 #include <cerrno>
 
-#include <boost/asio/post.hpp>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "http/connection.h"
 #include "http/listen.h"
 #include "http/loop.h"
@@ -12,8 +12,6 @@
 
 namespace millrace::http {
 namespace {
-
-using Waiter = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
 
 constexpr int kAcceptsAtOnce = 64;
 constexpr std::string_view kTooMany =
@@ -26,40 +24,36 @@ std::int64_t tick_ms(const Limits& limits) {
 }
 
 // Takes connections in the first loop's thread and deals them out to all loops in turn.
-class Acceptor {
+class Acceptor final : public Watched {
  public:
   Acceptor(Listener listener, TlsContext tls, ServerState& state, std::vector<std::shared_ptr<Loop>>& loops)
       : listener_(std::move(listener)),
         tls_(std::move(tls)),
         state_(state),
         loops_(loops),
-        spare_(::dup(listener_.fd.get())),
-        waiter_(loops[0]->context(), listener_.fd.get()) {
+        spare_(::dup(listener_.fd.get())) {
     limited_ = listener_.address.compare(0, 5, "unix:") != 0;
-    wait();
+    MR_CHECK(loops_[0]->watch(listener_.fd.get(), *this, Loop::Trigger::kLevel));
   }
-  ~Acceptor() { close(); }
+  ~Acceptor() override { close(); }
 
   const std::string& address() const { return listener_.address; }
 
   // In the first loop's thread, or when it has ended.
   void close() {
-    if (!waiter_.is_open()) return;
-    waiter_.release();
+    if (listener_.fd.get() < 0) return;
+    loops_[0]->unwatch(listener_.fd.get());
     if (!listener_.unix_path.empty()) ::unlink(listener_.unix_path.c_str());  // before others find it dead
     spare_.reset(-1);
     listener_.fd.reset(-1);
   }
 
- private:
-  void wait() {
-    waiter_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
-      if (error || !waiter_.is_open()) return;
-      for (int i = 0; i < kAcceptsAtOnce && accept_one(); ++i) continue;
-      wait();
-    });
+  void on_events(std::uint32_t) override {
+    if (listener_.fd.get() < 0) return;
+    for (int i = 0; i < kAcceptsAtOnce && accept_one(); ++i) continue;
   }
 
+ private:
   bool accept_one() {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
@@ -97,35 +91,34 @@ class Acceptor {
   ServerState& state_;
   std::vector<std::shared_ptr<Loop>>& loops_;
   UniqueFd spare_;
-  Waiter waiter_;
   bool limited_ = true;
   std::size_t next_ = 0;
 };
 
-class AsioServer final : public Server {
+class EpollServer final : public Server {
  public:
-  AsioServer(Listener listener, TlsContext tls, unsigned threads, const Limits& limits, Metrics& metrics,
-             Handler handler)
+  EpollServer(Listener listener, TlsContext tls, unsigned threads, const Limits& limits, Metrics& metrics,
+              Handler handler)
       : state_(limits, metrics, std::move(handler)) {
     for (unsigned i = 0; i < threads; ++i) loops_.push_back(std::make_shared<Loop>(tick_ms(limits)));
     address_ = listener.address;
     acceptor_ = std::make_unique<Acceptor>(std::move(listener), std::move(tls), state_, loops_);
     for (auto& loop : loops_) threads_.emplace_back("http", [loop] { loop->run(); });
   }
-  ~AsioServer() override { stop(0); }
+  ~EpollServer() override { stop(0); }
 
   std::string address() const override { return address_; }
 
   void stop(std::int64_t drain_ms) override {
     if (threads_.empty()) return;
     state_.draining = true;
-    boost::asio::post(loops_[0]->context(), [this] { acceptor_->close(); });
-    for (auto& loop : loops_) boost::asio::post(loop->context(), [&loop] { loop->drain(); });
+    loops_[0]->call([this] { acceptor_->close(); });
+    for (auto& loop : loops_) loop->call([&loop] { loop->drain(); });
     {
       std::unique_lock lock(state_.mutex);
       state_.left.wait_for(lock, std::chrono::milliseconds(drain_ms), [this] { return state_.connections == 0; });
     }
-    for (auto& loop : loops_) boost::asio::post(loop->context(), [&loop] { loop->close_all(); });
+    for (auto& loop : loops_) loop->call([&loop] { loop->close_all(); });
     threads_.clear();  // joins
   }
 
@@ -147,7 +140,7 @@ Result<std::unique_ptr<Server>> Server::start(const std::string& listen, unsigne
     MR_ASSIGN(context, server_tls(tls.certificate, tls.key));
   }
   MR_ASSIGN(Listener listener, listen_on(listen));
-  return std::unique_ptr<Server>(std::make_unique<AsioServer>(
+  return std::unique_ptr<Server>(std::make_unique<EpollServer>(
       std::move(listener), std::move(context), std::max(1U, threads), limits, metrics, std::move(handler)));
 }
 

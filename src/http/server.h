@@ -1,5 +1,5 @@
 #pragma once
-// A strict HTTP/1.1 server (RFC 9112) on Asio and Beast. Knows nothing of events.
+// A strict HTTP/1.1 server (RFC 9112) on epoll. Knows nothing of events.
 //
 // A handler is called on an I/O thread when the request's head has come, and must not block. It looks at the head and
 // either replies at once, or asks for the whole body, or (on a thread of its own) reads the body and writes the answer
@@ -53,7 +53,8 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
-  bool close = false;  // close the connection behind it
+  bool close = false;       // close the connection behind it
+  bool any_origin = false;  // pages of any origin may read it (Access-Control-Allow-Origin: *)
 };
 
 // Allowed to be dropped before a reply: the client gets 500 then. Every method may be called from any thread, one at a

@@ -80,7 +80,10 @@ SocketStream::Outcome SocketStream::read(char* into, std::size_t size) {
     clear_tls_errors();
     return tls_outcome(SSL_read(ssl_.get(), into, static_cast<int>(std::min<std::size_t>(size, 1 << 30))));
   }
-  ssize_t got = ::recv(fd(), into, size, 0);
+  ssize_t got = 0;
+  do {
+    got = ::recv(fd(), into, size, 0);
+  } while (got < 0 && errno == EINTR);  // "again" must mean that there was nothing: nobody is told twice
   if (got > 0) return {Status::kDone, static_cast<std::size_t>(got)};
   return got == 0 ? Outcome{Status::kEnd, 0} : errno_outcome(Status::kWantRead);
 }

@@ -140,16 +140,19 @@ struct FramingFields {
 // Nothing when `lines` (up to the empty one) are all well-formed headers.
 std::optional<Refusal> parse_fields(std::string_view lines, std::size_t headers_max, Fields& fields,
                                     FramingFields& gathered) {
-  fields.clear();
+  std::size_t count = 0;  // the strings of the last request are used again, with their memory
   for (std::string_view line = take_line(lines); !line.empty(); line = take_line(lines)) {
     std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return kBadLine;  // also folded lines
     std::string_view value = trim(line.substr(colon + 1));
     if (!is_field_value(value)) return kBadLine;
-    if (fields.size() == headers_max) return kLargeHead;
-    fields.emplace_back(line.substr(0, colon), value);
+    if (count == headers_max) return kLargeHead;
+    if (count == fields.size()) fields.emplace_back();
+    fields[count].first.assign(line.substr(0, colon));
+    fields[count++].second.assign(value);
     gathered.on_field(line.substr(0, colon), value);
   }
+  fields.resize(count);
   return std::nullopt;
 }
 

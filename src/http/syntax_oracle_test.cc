@@ -4,7 +4,6 @@
 #include <random>
 
 #include <boost/beast/http.hpp>
-#include <boost/beast/src.hpp>
 #include <gtest/gtest.h>
 
 #include "http/syntax.h"

@@ -59,7 +59,8 @@ bool Wire::settle_body() {
   return body_left == 0 || (body_left <= kSkipBytesMax && !continue_due);
 }
 
-void Wire::write_head(int status, const Fields& headers, std::string_view content_type, std::int64_t length) {
+void Wire::write_head(int status, const Fields& headers, std::string_view content_type, std::int64_t length,
+                      bool any_origin) {
   out.assign("HTTP/1.1 ");
   append_number(out, static_cast<std::uint64_t>(status));
   out.append(" ").append(reason_phrase(status)).append("\r\n");
@@ -68,6 +69,7 @@ void Wire::write_head(int status, const Fields& headers, std::string_view conten
     append_value(out, content_type);
     out.append("\r\n");
   }
+  if (any_origin) out.append("Access-Control-Allow-Origin: *\r\n");
   for (const auto& [name, value] : headers) {
     out.append(name).append(": ");
     append_value(out, value);

@@ -59,7 +59,8 @@ struct Wire {
   bool settle_body();
 
   // Writes the head of an answer to `out`. `length` < 0: chunked, or up to the end of the connection.
-  void write_head(int status, const Fields& headers, std::string_view content_type, std::int64_t length);
+  void write_head(int status, const Fields& headers, std::string_view content_type, std::int64_t length,
+                  bool any_origin = false);
 
   // These block, for threads that may.
   Result<void> receive(const Limits& limits);
