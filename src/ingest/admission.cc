@@ -9,8 +9,6 @@ namespace {
 
 // Of bytes_max: the room behind it is for keys that have less than an even share. Alone, a key has all of it.
 constexpr std::size_t kPressurePercent = 75;
-// Of waiting_ms_max: beyond it even those are refused who have less than their share.
-constexpr std::int64_t kWaitingHardTimes = 2;
 
 }  // namespace
 
@@ -52,12 +50,11 @@ std::optional<Reservation> Admission::admit(std::string_view key, std::size_t by
   bytes = std::max<std::size_t>(bytes, 1);
   std::size_t lane = std::hash<std::string_view>()(key) % kLanes;
   bool late = waiting_ms >= waiting_ms_max_;
-  bool very_late = waiting_ms >= waiting_ms_max_ * kWaitingHardTimes;
   std::size_t others =
       busy_lanes_.load(std::memory_order_relaxed) - (lanes_[lane].load(std::memory_order_relaxed) > 0 ? 1 : 0);
   bool crowded = others > 0 && bytes_.load(std::memory_order_relaxed) + bytes > bytes_max_ / 100 * kPressurePercent;
-  bool refused = very_late || ((late || crowded) && has_its_share(lane, bytes));
-  if (refused || !take(bytes, 0)) {
+  // A key that sends less than its share is never why others wait: only the bytes bound it.
+  if (((late || crowded) && has_its_share(lane, bytes)) || !take(bytes, 0)) {
     return std::nullopt;
   }
   add_to_lane(lane, bytes);

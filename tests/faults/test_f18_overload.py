@@ -3,13 +3,15 @@
 Who is refused learns it at once, as much is taken as at the best rate, memory is bounded, and a key that sends little is served."""
 
 import json
+import os
 import subprocess
 
 import pytest
 from millrace_server import BINARY, KEY
 from watch import MB, resident_bytes
 
-pytestmark = pytest.mark.skipif(subprocess.run([BINARY, "load", "--help"], capture_output=True).returncode != 0,
+LOAD = os.environ.get("MILLRACE_LOAD_BIN", BINARY)
+pytestmark = pytest.mark.skipif(subprocess.run([LOAD, "load", "--help"], capture_output=True).returncode != 0,
                                 reason="this program has no `load` yet: overload is NOT tested")
 
 BATCH = 100
@@ -22,7 +24,7 @@ class Load:
         self.report = folder / f"{name}.json"
         flags = [f"--{flag.replace('_', '-')}={value}" for flag, value in options.items()]
         self.process = subprocess.Popen(
-            [BINARY, "load", f"--url=http://{server.address}", f"--key={key}", f"--batch={BATCH}", "--quiet", f"--json={self.report}",
+            [LOAD, "load", f"--url=http://{server.address}", f"--key={key}", f"--batch={BATCH}", "--quiet", f"--json={self.report}",
              *([] if proof else ["--no-proof"]), *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def result(self):
