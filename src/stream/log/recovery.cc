@@ -45,6 +45,7 @@ class Recovery {
   Result<void> look_at(Candidate& candidate);
   Result<void> put_unused_aside();
   Result<void> recycle(const std::string& path, std::uint64_t size);
+  Result<void> give_up_recycled();
   Result<void> list_segments();
   Result<void> close_last();
   Result<bool> is_closed(Candidate& last);
@@ -111,6 +112,15 @@ Result<void> Recovery::recycle(const std::string& path, std::uint64_t size) {
   }
   result_.recycled.push_back(free);
   return {};
+}
+
+// On a full disk they are the space that there is.
+Result<void> Recovery::give_up_recycled() {
+  for (const std::string& path : result_.recycled) {
+    MR_TRY(context_.files.remove(path));
+  }
+  result_.recycled.clear();
+  return context_.files.sync_folder(context_.folder);
 }
 
 // A file behind the last segment was prepared and never used. One before it has lost all that it held.
@@ -214,7 +224,16 @@ Result<void> Recovery::mend(Candidate& last) {
   while (!index.empty() && index.back().offset >= scan.end_offset) {
     index.pop_back();
   }
-  MR_TRY(write_mended(last, scan));
+  Result<void> written = write_mended(last, scan);
+  if (!written.ok() && written.error().code == Code::kFull && !result_.recycled.empty()) {
+    MR_TRY(give_up_recycled());
+    written = write_mended(last, scan);
+  }
+  if (!written.ok() && written.error().code == Code::kFull) {
+    return full(context_.folder + " has no space for mending the log's newest segment: free some, and start again (" +
+                written.error().message + ")");
+  }
+  MR_TRY(std::move(written));
   std::uint64_t footer_bytes = scan.footer ? 0 : kFrameHeaderBytes;
   info.file_bytes = info.limit = scan.end_offset + footer_bytes;
   info.index = std::move(index);
