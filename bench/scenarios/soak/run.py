@@ -52,8 +52,8 @@ def main():
            **{f"{name}_second_half_growth": round(growth[name], 3) for name in pids}, **{f"{name}_cpu_us_per_event": cpu[name] for name in pids}}  # fmt: skip
     print(json.dumps(row, indent=1))
     beside = most["server"] - ids * ID_BYTES / 1e6  # of the ids that are there, not of those that there is room for
-    goal = {"server MB beside the ids' budget, at most": 200, "engine MB, at most": 800}
-    reached = {"server MB beside the ids' budget, at most": round(200 / max(beside, 1), 3), "engine MB, at most": round(800 / most["engine"], 3)}
+    goal = {"server MB beside the ids' memory, at most": 200, "engine MB, at most": 800}
+    reached = {"server MB beside the ids' memory, at most": round(200 / max(beside, 1), 3), "engine MB, at most": round(800 / most["engine"], 3)}
     print("of the goal:", reached)
     if options.keep_result:
         return
