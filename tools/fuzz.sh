@@ -58,7 +58,7 @@ fuzz_one() {
     return
   fi
   summary "$name"
-  grep -E '^(broken|==[0-9]+==ERROR|SUMMARY)|: runtime error:' "build/fuzz/log/$name" | head -5 | sed 's/^/        /' || true
+  grep -E 'broken invariant|^not allowed|==[0-9]+== ?ERROR|^SUMMARY|: runtime error:' "build/fuzz/log/$name" | head -5 | sed 's/^/        /' || true
   local found
   found=$(sed -n 's/.*Test unit written to //p' "build/fuzz/log/$name" | tail -1)
   echo "        FOUND: again with  build/fuzz/bin/$name $found      (all that was said: build/fuzz/log/$name)"

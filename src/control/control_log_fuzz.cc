@@ -1,4 +1,8 @@
 // Any bytes may lie where the control log should be.
+//
+// dictionary: json
+// bytes_max: 1024
+// covers: src/control/control_log.cc src/control/frames.cc
 #include "base/check.h"
 #include "control/control_log.h"
 

@@ -25,9 +25,9 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
-def example(page):
-    """The bytes of a format's worked example."""
-    text = (ROOT / "docs/formats" / page).read_text().split("## Worked example")[1]
+def example(page, number=1):
+    """The bytes of a format's worked example: of the page's first one, or of a later one."""
+    text = (ROOT / "docs/formats" / page).read_text().split("## Worked example")[number]
     data = b""
     for line in text.splitlines():
         found = re.match(r"^ *(?:[0-9a-f]{6,8}:?  ?)?((?:[0-9a-f]{2}(?: |$))+)", line)
@@ -146,6 +146,9 @@ def main():
         return length + struct.pack("<I", crc32c(length + data)) + data
 
     write("control_key_log_fuzz", {"example": keys, "revoked": keys + framed(revoked), "torn": keys + framed(revoked)[:-5], "damaged": keys[:20] + b"X" + keys[21:] + framed(revoked), "empty": keys[:8]})
+    log = example("control.md", 2)
+    write("control_control_log_fuzz", {"example": log, "torn": log[:-5], "damaged": log[:20] + b"X" + log[21:], "empty": log[:8], "newer": log[:7] + b"\2" + log[8:],
+                                       "no-object": log[:8] + framed(b"[]"), "no-value": log[:8] + framed(b'{"kind":"a","id":"b"}')})
     write("ingest_event_parser_fuzz", texts(*EVENTS))
     write("http_syntax_fuzz", texts(*HEADS))
     write("http_connection_fuzz", {name: bytes([3 * number]) + head.encode() for number, (name, head) in enumerate(texts(*HEADS).items())})
