@@ -25,16 +25,20 @@ constexpr std::size_t kParsersKept = 64;
 
 enum class BodyKind { kJson, kLines, kOther };
 
+bool is_type(std::string_view type, std::string_view name) {
+  return std::equal(type.begin(), type.end(), name.begin(), name.end(),
+                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+}
+
 BodyKind body_kind(std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
+  std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ') || type.ends_with('\t')) {
-    type.pop_back();
+    type.remove_suffix(1);
   }
-  std::transform(type.begin(), type.end(), type.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  if (type.empty() || type == "application/json" || type == "text/plain") {
+  if (type.empty() || is_type(type, "application/json") || is_type(type, "text/plain")) {
     return BodyKind::kJson;
   }
-  return type == "application/x-ndjson" ? BodyKind::kLines : BodyKind::kOther;
+  return is_type(type, "application/x-ndjson") ? BodyKind::kLines : BodyKind::kOther;
 }
 
 bool is_good_idempotency_key(std::string_view key) {
@@ -44,7 +48,7 @@ bool is_good_idempotency_key(std::string_view key) {
 
 // Pages of any origin may send events with a write key, and read what came of it.
 void reply_to_any_origin(http::Exchange& exchange, http::Response response) {
-  response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  response.any_origin = true;
   exchange.reply(std::move(response));
 }
 

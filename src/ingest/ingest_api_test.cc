@@ -99,7 +99,7 @@ TEST_F(Ingest, AnswersOnlyWhenEveryPartitionIsDurable) {
   ASSERT_EQ(answer.replies, 1);
   EXPECT_EQ(answer.response.status, 200);
   EXPECT_EQ(answer.response.body, R"({"accepted":3,"rejected":[],"rejected_count":0,"position":"1/1:2,2:1"})");
-  EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "*");
+  EXPECT_TRUE(answer.response.any_origin);
   EXPECT_EQ(metrics_.get(Metric::kIngestAcceptedEvents), 3);
   EXPECT_EQ(metrics_.get(Metric::kIngestBytesInFlight), 0);
 }
