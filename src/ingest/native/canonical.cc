@@ -66,10 +66,18 @@ bool CanonicalObject::skip(Tokens& tokens, std::size_t depth, EventState& state)
 }
 
 bool CanonicalObject::read(Tokens& tokens, std::size_t depth, EventState& state) {
+  bool few_keys = state.keys + kPlainMembersMax <= kKeysMax;
+  if (short_way_ && !state.escapes && few_keys && read_plain_object(tokens, plain_)) {
+    text_ = plain_.text;
+    index_view_ = plain_.index;
+    state.keys += plain_.keys();
+    return true;
+  }
   begin(tokens, depth, state);
   if (!object(true)) {
     return false;
   }
+  index_view_ = index_;
   if (scratch_.empty()) {
     text_ = {run_, static_cast<std::size_t>(end_ - run_)};
   } else {
@@ -113,11 +121,12 @@ bool CanonicalObject::value(PropertyType& type) {
 }
 
 bool CanonicalObject::string() {
-  if (!is_string(*tokens_)) {
-    return state_->verdict.syntax("a string is not closed");
-  }
-  begin_token(tokens_->next());
-  std::string_view text = take_string(*tokens_);
+  std::string_view text;
+  return take_string(*tokens_, text) ? put_string(text) : state_->verdict.syntax("a string is not closed");
+}
+
+bool CanonicalObject::put_string(std::string_view text) {
+  begin_token(text.data() - 1);
   const char* end = text.data() + text.size() + 1;
   if (state_->escapes && text.find('\\') != std::string_view::npos) {
     end_token(text.data());  // with the opening quote
@@ -257,15 +266,14 @@ bool CanonicalObject::member(bool is_top, std::uint64_t& seen, bool& maybe_repea
 }
 
 bool CanonicalObject::key() {
-  if (tokens_->at_end() || *tokens_->next() != '"' || !is_string(*tokens_)) {
+  std::string_view text;
+  if (tokens_->at_end() || *tokens_->next() != '"' || !take_string(*tokens_, text)) {
     return state_->verdict.syntax("an object's key is not a string");
   }
-  begin_token(tokens_->next());
+  begin_token(text.data() - 1);
   std::uint32_t begin = size_at(end_);
-  const char* first = tokens_->next() + 1;
-  std::string_view text(first, static_cast<std::size_t>(tokens_->string_end() - first) - 1);
   bool escaped = state_->escapes && text.find('\\') != std::string_view::npos;
-  if (!string()) {
+  if (!put_string(text)) {
     return false;
   }
   if (escaped) {

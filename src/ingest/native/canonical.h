@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ingest/native/plain_object.h"
 #include "ingest/native/structural_index.h"
 #include "ingest/native/verdict.h"
 #include "model/event.h"
@@ -21,19 +22,18 @@ struct EventState {
   bool escapes = false;  // there may be backslashes in the event's text
 };
 
-// Moves `tokens` past a string; gives its text between the quotes.
-inline std::string_view take_string(Tokens& tokens) {
+// Moves `tokens` past the string that begins there; gives its text between the quotes. False when no closing quote is
+// where one must be. (A lone quote can't come out of the structural index, but nothing read from outside leans on
+// that.)
+inline bool take_string(Tokens& tokens, std::string_view& text) {
   const char* begin = tokens.next();
   const char* end = tokens.string_end();
+  if (end[-1] != '"' || end - 1 <= begin) [[unlikely]] {
+    return false;
+  }
   ++tokens.at;
-  return {begin + 1, static_cast<std::size_t>(end - begin) - 2};
-}
-
-// True when a closing quote was found where one must be. (A lone quote can't come out of the structural index, but
-// nothing read from outside leans on that.)
-inline bool is_string(const Tokens& tokens) {
-  const char* end = tokens.string_end();
-  return end[-1] == '"' && end - 1 > tokens.next();
+  text = {begin + 1, static_cast<std::size_t>(end - begin) - 2};
+  return true;
 }
 
 // true, false or null at `at`, with what may follow; its length, or 0.
@@ -48,7 +48,10 @@ class CanonicalObject {
   bool skip(Tokens& tokens, std::size_t depth, EventState& state);
 
   std::string_view text() const { return text_; }
-  std::string_view index() const { return index_; }
+  std::string_view index() const { return index_view_; }
+
+  // For tests: every object goes the long way.
+  void only_the_long_way() { short_way_ = false; }
 
  private:
   struct Key {
@@ -60,6 +63,7 @@ class CanonicalObject {
   void begin(Tokens& tokens, std::size_t depth, EventState& state);
   bool value(PropertyType& type);
   bool string();
+  bool put_string(std::string_view text);
   bool number(PropertyType& type);
   bool literal(PropertyType& type);
   bool object(bool is_top);
@@ -94,6 +98,9 @@ class CanonicalObject {
   std::string scratch_;
   std::string index_;
   std::string_view text_;
+  std::string_view index_view_;  // of index_ or of plain_
+  PlainObject plain_;
+  bool short_way_ = true;
   std::vector<Key> keys_;  // of the objects that are open
 };
 

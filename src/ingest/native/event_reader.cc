@@ -8,6 +8,16 @@
 
 namespace millrace {
 
+namespace {
+
+// With the length known to the compiler, a comparison is one or two loads.
+template <std::size_t kBytes>
+bool is(std::string_view key, const char (&name)[kBytes]) {
+  return key.size() == kBytes - 1 && __builtin_memcmp(key.data(), name, kBytes - 1) == 0;
+}
+
+}  // namespace
+
 bool EventReader::read(Tokens& tokens, bool escapes) {
   event_ = EventView();
   event_.time = kNoTime;
@@ -35,11 +45,11 @@ bool EventReader::members(Tokens& tokens) {
     return true;
   }
   while (true) {
-    if (tokens.at_end() || *tokens.next() != '"' || !is_string(tokens)) {
+    std::string_view key;
+    if (tokens.at_end() || *tokens.next() != '"' || !take_string(tokens, key)) {
       return state_.verdict.syntax("an object's key is not a string");
     }
-    std::string_view key;
-    if (!take_plain(kKey, tokens, key)) {
+    if (state_.escapes && !take_escapes(kKey, key)) {
       return false;
     }
     if (tokens.at_end() || *tokens.next() != ':') {
@@ -66,39 +76,39 @@ bool EventReader::members(Tokens& tokens) {
 bool EventReader::member(std::string_view key, Tokens& tokens) {
   switch (key.size()) {
     case 5:
-      if (key == "event") {
+      if (is(key, "event")) {
         return text_field(kEvent, "event", tokens, event_.event);
       }
       break;
     case 7:
-      if (key == "user_id") {
+      if (is(key, "user_id")) {
         return text_field(kUser, "user_id", tokens, event_.user_id);
       }
-      if (key == "context") {
+      if (is(key, "context")) {
         return object_field("context", context_, tokens, event_.context);
       }
-      if (key == "sent_at") {
+      if (is(key, "sent_at")) {
         return time_field(kSent, "sent_at", tokens, event_.sent);
       }
       break;
     case 9:
-      if (key == "timestamp") {
+      if (is(key, "timestamp")) {
         return time_field(kTime, "timestamp", tokens, event_.time);
       }
       break;
     case 10:
-      if (key == "properties") {
+      if (is(key, "properties")) {
         return object_field("properties", properties_, tokens, event_.properties);
       }
-      if (key == "message_id") {
+      if (is(key, "message_id")) {
         return text_field(kMessage, "message_id", tokens, event_.id);
       }
-      if (key == "session_id") {
+      if (is(key, "session_id")) {
         return text_field(kSession, "session_id", tokens, event_.session_id);
       }
       break;
     case 12:
-      if (key == "anonymous_id") {
+      if (is(key, "anonymous_id")) {
         return text_field(kAnonymous, "anonymous_id", tokens, event_.anonymous_id);
       }
       break;
@@ -122,7 +132,10 @@ bool EventReader::scalar(Slot slot, Tokens& tokens, std::string_view& text, bool
   text = std::string_view();
   is_text = *at == '"';
   if (is_text) {
-    return (is_string(tokens) || state_.verdict.syntax("a string is not closed")) && take_plain(slot, tokens, text);
+    if (!take_string(tokens, text)) {
+      return state_.verdict.syntax("a string is not closed");
+    }
+    return !state_.escapes || take_escapes(slot, text);
   }
   if (*at == 'n' && literal_bytes(at, end) > 0) {
     text = std::string_view(at, 0);
@@ -201,9 +214,9 @@ bool EventReader::object_field(std::string_view name, CanonicalObject& object, T
 // Only for events that are refused already: it makes use of the reader of `context`.
 bool EventReader::skip(Tokens& tokens) { return context_.skip(tokens, 2, state_); }
 
-bool EventReader::take_plain(Slot slot, Tokens& tokens, std::string_view& text) {
-  text = take_string(tokens);
-  if (!state_.escapes || text.find('\\') == std::string_view::npos) {
+// The text without its escapes, if it has any.
+bool EventReader::take_escapes(Slot slot, std::string_view& text) {
+  if (text.find('\\') == std::string_view::npos) {
     return true;
   }
   std::string& plain = unescaped_[slot];

@@ -32,7 +32,7 @@ class EventReader {
   bool object_field(std::string_view name, CanonicalObject& object, Tokens& tokens, std::string_view& to);
   bool scalar(Slot slot, Tokens& tokens, std::string_view& text, bool& is_string);
   bool skip(Tokens& tokens);
-  bool take_plain(Slot slot, Tokens& tokens, std::string_view& text);
+  bool take_escapes(Slot slot, std::string_view& text);
   void finish();
 
   EventState state_;
