@@ -16,6 +16,10 @@ namespace {
 thread_local std::size_t allocations = 0;
 }
 
+// g++ sees through some of these and not through others, and takes their pairs for strangers.
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 // Counts what the tests of this program allocate. All the forms, so that none is given back to another allocator.
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   ++allocations;
