@@ -67,7 +67,7 @@ bool CanonicalObject::skip(Tokens& tokens, std::size_t depth, EventState& state)
 
 bool CanonicalObject::read(Tokens& tokens, std::size_t depth, EventState& state) {
   bool few_keys = state.keys + kPlainMembersMax <= kKeysMax;
-  if (short_way_ && !state.escapes && few_keys && read_plain_object(tokens, plain_)) {
+  if (short_way_ && few_keys && read_plain_object(tokens, plain_)) {
     text_ = plain_.text;
     index_view_ = plain_.index;
     state.keys += plain_.keys();
@@ -122,13 +122,14 @@ bool CanonicalObject::value(PropertyType& type) {
 
 bool CanonicalObject::string() {
   std::string_view text;
-  return take_string(*tokens_, text) ? put_string(text) : state_->verdict.syntax("a string is not closed");
+  return take_string(*tokens_, text) ? put_string(text, holds_escape(*tokens_, text))
+                                     : state_->verdict.syntax("a string is not closed");
 }
 
-bool CanonicalObject::put_string(std::string_view text) {
+bool CanonicalObject::put_string(std::string_view text, bool escaped) {
   begin_token(text.data() - 1);
   const char* end = text.data() + text.size() + 1;
-  if (state_->escapes && text.find('\\') != std::string_view::npos) {
+  if (escaped) {
     end_token(text.data());  // with the opening quote
     flush();
     if (!canonicalize_string(text, scratch_, state_->verdict)) {
@@ -272,8 +273,8 @@ bool CanonicalObject::key() {
   }
   begin_token(text.data() - 1);
   std::uint32_t begin = size_at(end_);
-  bool escaped = state_->escapes && text.find('\\') != std::string_view::npos;
-  if (!put_string(text)) {
+  bool escaped = holds_escape(*tokens_, text);
+  if (!put_string(text, escaped)) {
     return false;
   }
   if (escaped) {

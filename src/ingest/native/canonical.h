@@ -19,7 +19,6 @@ namespace millrace {
 struct EventState {
   Verdict verdict;
   std::size_t keys = 0;  // seen in properties and context
-  bool escapes = false;  // there may be backslashes in the event's text
 };
 
 // Moves `tokens` past the string that begins there; gives its text between the quotes. False when no closing quote is
@@ -34,6 +33,10 @@ inline bool take_string(Tokens& tokens, std::string_view& text) {
   ++tokens.at;
   text = {begin + 1, static_cast<std::size_t>(end - begin) - 2};
   return true;
+}
+
+inline bool holds_escape(Tokens& tokens, std::string_view text) {
+  return tokens.holds_escape(text.data(), text.data() + text.size());
 }
 
 // true, false or null at `at`, with what may follow; its length, or 0.
@@ -63,7 +66,7 @@ class CanonicalObject {
   void begin(Tokens& tokens, std::size_t depth, EventState& state);
   bool value(PropertyType& type);
   bool string();
-  bool put_string(std::string_view text);
+  bool put_string(std::string_view text, bool escaped);
   bool number(PropertyType& type);
   bool literal(PropertyType& type);
   bool object(bool is_top);

@@ -118,8 +118,7 @@ bool EventParser::parse_one_object(std::string_view text) {
     return false;
   }
   Tokens tokens;
-  if (structure_.build(text, tokens) != StructuralIndex::Outcome::kOk || !reader_.read(tokens, true) ||
-      !tokens.at_end()) {
+  if (structure_.build(text, tokens) != StructuralIndex::Outcome::kOk || !reader_.read(tokens) || !tokens.at_end()) {
     return false;
   }
   finish_event(text);
@@ -171,10 +170,9 @@ Result<void> EventParser::parse_elements(std::string_view text) {
   if (outcome != StructuralIndex::Outcome::kOk) {
     return invalid(fmt::format("the array is {}", describe(outcome)));
   }
-  bool escapes = holds(text, '\\');
   while (!too_many()) {
     const char* begin = tokens.next();
-    if (!reader_.read(tokens, escapes)) {
+    if (!reader_.read(tokens)) {
       return invalid(fmt::format("the array is {}, in event {}", reader_.reason(), index_));
     }
     finish_event(value_text(begin, tokens));
@@ -212,14 +210,13 @@ void EventParser::parse_window(std::string_view window) {
   Tokens tokens;
   StructuralIndex::Outcome outcome = structure_.build(window, tokens);
   bool is_good = outcome == StructuralIndex::Outcome::kOk;
-  bool escapes = is_good && holds(window, '\\');
   while (!window.empty() && !too_many()) {
     std::size_t end = std::min(window.find('\n'), window.size());
     std::string_view line = window.substr(0, end);
     if (is_good) {
       tokens.limit = static_cast<std::uint32_t>(line.data() + line.size() - tokens.text);
       if (!tokens.at_end()) {
-        parse_line(tokens, trim_blanks(line), escapes && holds(line, '\\'));
+        parse_line(tokens, trim_blanks(line));
       }
       while (!tokens.at_end()) {
         ++tokens.at;
@@ -236,14 +233,14 @@ void EventParser::parse_line_alone(std::string_view line) {
   Tokens tokens;
   StructuralIndex::Outcome outcome = structure_.build(line, tokens);
   if (outcome == StructuralIndex::Outcome::kOk) {
-    parse_line(tokens, line, true);
+    parse_line(tokens, line);
   } else {
     reject(describe(outcome), line);
   }
 }
 
-void EventParser::parse_line(Tokens& tokens, std::string_view line, bool escapes) {
-  if (reader_.read(tokens, escapes) && !tokens.at_end()) {
+void EventParser::parse_line(Tokens& tokens, std::string_view line) {
+  if (reader_.read(tokens) && !tokens.at_end()) {
     reader_.verdict().syntax("something follows the object on its line");
   }
   finish_event(line);

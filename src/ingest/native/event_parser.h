@@ -65,7 +65,7 @@ class EventParser {
   void parse_lines(std::string_view text);
   void parse_window(std::string_view window);
   void parse_line_alone(std::string_view line);
-  void parse_line(Tokens& tokens, std::string_view line, bool escapes);
+  void parse_line(Tokens& tokens, std::string_view line);
   void finish_event(std::string_view raw);
   void take_event();
   void reject(std::string_view reason, std::string_view raw);

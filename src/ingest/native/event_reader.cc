@@ -18,12 +18,11 @@ bool is(std::string_view key, const char (&name)[kBytes]) {
 
 }  // namespace
 
-bool EventReader::read(Tokens& tokens, bool escapes) {
+bool EventReader::read(Tokens& tokens) {
   event_ = EventView();
   event_.time = kNoTime;
   state_.verdict.clear();
   state_.keys = 0;
-  state_.escapes = escapes;
   if (tokens.at_end()) {
     return state_.verdict.syntax("a value is missing");
   }
@@ -49,7 +48,7 @@ bool EventReader::members(Tokens& tokens) {
     if (tokens.at_end() || *tokens.next() != '"' || !take_string(tokens, key)) {
       return state_.verdict.syntax("an object's key is not a string");
     }
-    if (state_.escapes && !take_escapes(kKey, key)) {
+    if (!take_escapes(kKey, tokens, key)) {
       return false;
     }
     if (tokens.at_end() || *tokens.next() != ':') {
@@ -135,7 +134,7 @@ bool EventReader::scalar(Slot slot, Tokens& tokens, std::string_view& text, bool
     if (!take_string(tokens, text)) {
       return state_.verdict.syntax("a string is not closed");
     }
-    return !state_.escapes || take_escapes(slot, text);
+    return take_escapes(slot, tokens, text);
   }
   if (*at == 'n' && literal_bytes(at, end) > 0) {
     text = std::string_view(at, 0);
@@ -215,8 +214,8 @@ bool EventReader::object_field(std::string_view name, CanonicalObject& object, T
 bool EventReader::skip(Tokens& tokens) { return context_.skip(tokens, 2, state_); }
 
 // The text without its escapes, if it has any.
-bool EventReader::take_escapes(Slot slot, std::string_view& text) {
-  if (text.find('\\') == std::string_view::npos) {
+bool EventReader::take_escapes(Slot slot, Tokens& tokens, std::string_view& text) {
+  if (!holds_escape(tokens, text)) [[likely]] {
     return true;
   }
   std::string& plain = unescaped_[slot];

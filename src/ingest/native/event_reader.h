@@ -11,9 +11,9 @@ namespace millrace {
 
 class EventReader {
  public:
-  // Reads the value that begins at the next token. `escapes`: its text may hold backslashes. False: it isn't JSON, and
+  // Reads the value that begins at the next token. False: it isn't JSON, and
   // nothing behind is known. Else `tokens` has moved past it, and reason() is empty when it is a good event.
-  bool read(Tokens& tokens, bool escapes);
+  bool read(Tokens& tokens);
 
   // The event, without project and received time; `time` is kNoTime when the sender gave none. Points into the source
   // and this reader, valid until the next read().
@@ -32,7 +32,7 @@ class EventReader {
   bool object_field(std::string_view name, CanonicalObject& object, Tokens& tokens, std::string_view& to);
   bool scalar(Slot slot, Tokens& tokens, std::string_view& text, bool& is_string);
   bool skip(Tokens& tokens);
-  bool take_escapes(Slot slot, std::string_view& text);
+  bool take_escapes(Slot slot, Tokens& tokens, std::string_view& text);
   void finish();
 
   EventState state_;

@@ -68,6 +68,9 @@ bool read_plain_object(Tokens& tokens, PlainObject& object) {
     const char* key = text + at[1];
     const char* colon = text + at[2];
     const char* behind = text + at[4];
+    if (tokens.holds_escape(key, behind)) {
+      return false;
+    }
     std::size_t key_bytes = at[2] - at[1] - 2;  // huge when there isn't even a second quote
     bool is_key = *key == '"' && *colon == ':' && colon[-1] == '"' && key_bytes <= kKeyBytesMax;
     PropertyType type;

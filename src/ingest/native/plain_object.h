@@ -25,8 +25,8 @@ struct PlainObject {
   std::size_t keys() const { return index.size() / kPropertyIndexEntryBytes; }
 };
 
-// Reads the object that begins at the next token, a `{`, of a text in which no backslash is. True: it is plain and not
-// empty, and `tokens` has moved past it. False: nothing is said about it, and `tokens` is where it was.
+// Reads the object that begins at the next token, a `{`. True: it is plain and not empty, and `tokens` has moved past
+// it. False: nothing is said about it, and `tokens` is where it was.
 bool read_plain_object(Tokens& tokens, PlainObject& object);
 
 }  // namespace millrace

@@ -25,7 +25,9 @@ StructuralIndex::Outcome StructuralIndex::build(std::string_view text, Tokens& t
       stages.stage1(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), simdjson::stage1_mode::regular);
   switch (error) {
     case simdjson::SUCCESS:
-      tokens = {text.data(), stages.structural_indexes.get(), static_cast<std::uint32_t>(text.size())};
+      tokens = {text.data(), stages.structural_indexes.get(), static_cast<std::uint32_t>(text.size()),
+                text.data() + text.size()};
+      tokens.seek_escape(text.data());
       return Outcome::kOk;
     case simdjson::EMPTY:
       return Outcome::kEmpty;

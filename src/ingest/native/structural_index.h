@@ -4,6 +4,7 @@
 // docs/adr/0030-walking-tokens.md says why it is used alone.
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 
@@ -18,9 +19,24 @@ struct Tokens {
   const char* text = nullptr;
   const std::uint32_t* at = nullptr;
   std::uint32_t limit = 0;  // tokens from here on belong to the next event
+  const char* text_end = nullptr;
+  const char* escape = nullptr;  // no backslash lies between the last place that was asked about and here
 
   bool at_end() const { return *at >= limit; }
   const char* next() const { return text + *at; }
+
+  // Whether a backslash lies in a part of the text. Parts are asked about in their order, so that all of the text is
+  // looked through once, and nothing of it when there is none.
+  bool holds_escape(const char* begin, const char* part_end) {
+    if (escape < begin) {
+      seek_escape(begin);
+    }
+    return escape < part_end;
+  }
+  void seek_escape(const char* from) {
+    const void* found = from < text_end ? std::memchr(from, '\\', static_cast<std::size_t>(text_end - from)) : nullptr;
+    escape = found != nullptr ? static_cast<const char*>(found) : text_end;
+  }
 
   // One past the closing quote of the string that begins at the next token: only blanks lie between it and the token
   // behind.
