@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Column } from "../src/api/types";
-import { isMeasure, LiveTable } from "../src/data/table";
+import { isBlank, isMeasure, LiveTable } from "../src/data/table";
 
 const columns = (times: number[], events: (string | null)[], counts: number[]): Column[] => [
   { name: "time", type: "time", unit: "ms", values: times },
@@ -58,4 +58,10 @@ test("dimensions whose values look alike stay apart", () => {
 test("measures are told from fields by their names", () => {
   for (const name of ["count", "uniq(user_id)", "quantile(0.95, properties.a)", 'sum(properties."a(b)")', "top(10, event)"]) assert.ok(isMeasure(name), name);
   for (const name of ["event", "time", "properties.count", "properties.sum(x", "context.uniq(x)"]) assert.ok(!isMeasure(name), name);
+});
+
+test("an answer of nothing but zeros is blank", () => {
+  assert.ok(isBlank([]) && isBlank(columns([], [], [])) && isBlank(columns([1, 2], ["a", "b"], [0, 0])));
+  assert.ok(!isBlank(columns([1, 2], ["a", "b"], [0, 1])));
+  assert.ok(!isBlank([{ name: "sum(properties.a)", type: "number", values: [0] }]));
 });

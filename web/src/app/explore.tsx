@@ -8,6 +8,7 @@ import { number } from "../data/format";
 import { everyOf, refreshOf, topicOf, toQuery } from "../data/question";
 import type { Question } from "../data/question";
 import { questionFromUrl, questionToUrl } from "../data/question_url";
+import { isBlank } from "../data/table";
 import { titleOf } from "../data/title";
 import { AnswerView } from "../panels/answer";
 import { Builder } from "../panels/builder";
@@ -61,7 +62,9 @@ export function Explore() {
     return () => removeEventListener("millrace:again", run);
   }, []);
   const change = (next: Question) => go(questionToUrl(next), true);
-  const rows = answer?.rows ?? 0;
+  // With the period before, there may be something to see although there is nothing now.
+  const blank = answer !== null && isBlank(answer.columns) && isBlank(answer.previous?.columns ?? []);
+  const rows = blank ? 0 : (answer?.rows ?? 0);
   const changes = question.compare && !query.every;
 
   return (

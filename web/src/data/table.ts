@@ -64,3 +64,11 @@ export class LiveTable {
     return index;
   }
 }
+
+// Whether an answer has no event in it: no rows, or nothing but gaps and counts of zero. (A sum of zero may be of many events.)
+export function isBlank(columns: Column[]): boolean {
+  const counts = (name: string) => name === "count" || name.startsWith("uniq(");
+  return columns
+    .filter((column) => isMeasure(column.name))
+    .every((column) => column.values.every((value) => value === null || (value === 0 && counts(column.name))));
+}
