@@ -92,8 +92,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (source.byte() % 2 == 0) query.order.push_back({query.measures[0].text, source.byte() % 2 == 0});
   if (source.byte() % 4 != 0) query.where = source.filter(0);
   auto sql = millrace::clickhouse::metric_sql(query, schema);
-  if (sql.ok()) millrace::fuzz::check_sql(sql->text);
+  if (sql.ok()) millrace::fuzz::check_sql(sql->text, {});
   auto events = millrace::clickhouse::events_sql({query.project, query.where, query.from, query.to, 10}, schema);
-  if (events.ok()) millrace::fuzz::check_sql(*events);
+  if (events.ok()) millrace::fuzz::check_sql(*events, {});
   return 0;
 }

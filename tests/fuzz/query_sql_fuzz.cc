@@ -11,6 +11,7 @@
 // covers: src/query/words.cc src/store/clickhouse/metric_sql.cc src/store/clickhouse/filter_sql.cc
 // covers: src/store/clickhouse/field_sql.cc src/store/clickhouse/sql_text.cc
 // covers: src/store/clickhouse/property_column.cc
+// covers: src/store/clickhouse/kept_property.cc
 #include <algorithm>
 
 #include "http/syntax.h"
@@ -18,6 +19,7 @@
 #include "query/query_flags.h"
 #include "query/short_filter.h"
 #include "sql_check.h"
+#include "store/clickhouse/kept_property.h"
 #include "store/clickhouse/metric_sql.h"
 
 namespace {
@@ -25,17 +27,30 @@ namespace {
 using namespace millrace;
 using Declared = DeclaredProperty::Type;
 
-clickhouse::QuerySchema schema(bool owned) {
-  return {"millrace",
-          {{"n", Declared::kInteger},
-           {"price", Declared::kNumber},
-           {"flag", Declared::kBoolean},
-           {"s", Declared::kString},
-           {"cart.total", Declared::kNumber}},
-          owned ? "generation != 1 OR epoch = 2" : ""};
+enum Flag { kOwned = 4, kKept = 8 };
+
+// With kKept, what is asked about has columns of its own, named after it.
+clickhouse::QuerySchema schema_for(const MetricQuery& query, int flags) {
+  clickhouse::QuerySchema schema{"millrace",
+                                 {{"n", Declared::kInteger},
+                                  {"price", Declared::kNumber},
+                                  {"flag", Declared::kBoolean},
+                                  {"s", Declared::kString},
+                                  {"cart.total", Declared::kNumber}},
+                                 (flags & kOwned) != 0 ? "generation != 1 OR epoch = 2" : "",
+                                 {}};
+  if ((flags & kKept) != 0) schema.kept = clickhouse::asked_properties(query, schema.declared);
+  return schema;
 }
 
-void ask(std::string_view json, bool owned) {
+void check(const MetricQuery& query, int flags) {
+  clickhouse::QuerySchema schema = schema_for(query, flags);
+  std::set<std::string> columns;
+  for (const clickhouse::KeptProperty& property : schema.kept) columns.insert(clickhouse::kept_column(property));
+  if (auto sql = clickhouse::metric_sql(query, schema); sql.ok()) fuzz::check_sql(sql->text, columns);
+}
+
+void ask(std::string_view json, int flags) {
   QueryContext context;
   context.project = "it's `default`";
   context.now = 1'800'000'000'000'000'000;
@@ -43,21 +58,22 @@ void ask(std::string_view json, bool owned) {
     const MetricQuery& query = request->query;
     MR_CHECK(query.from < query.to && query.limit >= 1 && query.limit <= kRowsMax);
     MR_CHECK(!query.measures.empty() && query.measures.size() <= kMeasuresMax && query.by.size() <= kDimensionsMax);
-    if (auto sql = clickhouse::metric_sql(query, schema(owned)); sql.ok()) fuzz::check_sql(sql->text);
+    check(query, flags);
     if (request->previous) {
       MR_CHECK(request->previous->to <= query.from);
-      if (auto sql = clickhouse::metric_sql(*request->previous, schema(owned)); sql.ok()) fuzz::check_sql(sql->text);
+      check(*request->previous, flags);
     }
   }
 }
 
-void ask_events(std::string_view json, bool owned) {
+void ask_events(std::string_view json, int flags) {
   QueryContext context;
   context.project = "default";
   context.now = 1'800'000'000'000'000'000;
   if (Result<EventsRequest> request = parse_events_query(json, context); request.ok()) {
     MR_CHECK(request->query.limit >= 1 && request->query.limit <= kEventsMax);
-    if (auto sql = clickhouse::events_sql(request->query, schema(owned)); sql.ok()) fuzz::check_sql(*sql);
+    auto sql = clickhouse::events_sql(request->query, schema_for({}, flags & kOwned));
+    if (sql.ok()) fuzz::check_sql(*sql, {});
   }
 }
 
@@ -121,25 +137,25 @@ QueryFlags flags_of(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   if (size == 0) return 0;
   std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
-  bool owned = (data[0] & 4) != 0;
+  int flags = data[0];
   switch (data[0] & 3) {
     case 0:
-      ask(text, owned);
-      ask_events(text, owned);
+      ask(text, flags);
+      ask_events(text, flags);
       break;
     case 1: {
       http::Head head;
       if (!http::parse_target("/v1/query?" + std::string(text), head)) break;
-      if (auto json = query_from_url(head.query); json.ok()) ask(*json, owned);
-      if (auto json = events_query_from_url(head.query); json.ok()) ask_events(*json, owned);
+      if (auto json = query_from_url(head.query); json.ok()) ask(*json, flags);
+      if (auto json = events_query_from_url(head.query); json.ok()) ask_events(*json, flags);
       break;
     }
     case 2:
-      if (auto json = query_json_from_flags(flags_of(text)); json.ok()) ask(*json, owned);
+      if (auto json = query_json_from_flags(flags_of(text)); json.ok()) ask(*json, flags);
       break;
     default:
       if (auto filter = filter_json_from_text(text); filter.ok())
-        ask("{\"range\":\"7d\",\"where\":" + *filter + "}", owned);
+        ask("{\"range\":\"7d\",\"where\":" + *filter + "}", flags);
   }
   return 0;
 }

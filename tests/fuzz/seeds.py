@@ -181,7 +181,7 @@ def main():
         'data = "a"\0MILLRACE_DATA=b\nMILLRACE_STREAM_RETAIN_AGE=3d\nMILLRACE_X=1\0data=c\nstream-partitions=4', '\0MILLRACE_STORE_URL=http://u:p@h/d\0engine-password=secret-of-mine', '\0\0no-such-flag=1\nhttp-threads=x'))
     flags = "mcount,uniq(user_id)\nbproperties.extension\nwevent = file_changed\nwproperties.added >= 10\nf2012-01-01\nt2013-01-01\nemonth\no-count\nl20\np1/0:5"
     write("query_sql_fuzz", texts(*(b"\0" + query.encode() for query in QUERIES), *(b"\1" + url.encode() for url in URLS), b"\2" + flags.encode(), b"\6" + flags.encode(),
-                                  *(b"\3" + short.encode() for short in SHORT), b"\4" + QUERIES[0].encode()))
+                                  *(b"\3" + short.encode() for short in SHORT), b"\4" + QUERIES[0].encode(), *(b"\x08" + query.encode() for query in QUERIES)))
     write("metric_sql_fuzz", texts(*QUERIES, bytes(range(64)), bytes(range(255, 128, -1)), b"\x03abc" * 30))
 
 
