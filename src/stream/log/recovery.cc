@@ -245,6 +245,9 @@ Result<void> Recovery::mend(Candidate& last) {
 Result<void> Recovery::write_mended(Candidate& last, const SegmentScan& scan) {
   const SegmentInfo& info = result_.segments.back();
   std::string fresh = last.path + ".tmp";
+  if (Result<void> removed = context_.files.remove(fresh); !removed.ok() && removed.error().code != Code::kNotFound) {
+    return removed;
+  }
   MR_ASSIGN(std::unique_ptr<File> copy, context_.files.open(fresh, OpenMode::kCreate));
   std::string header = encode_segment_header({identity(last.id), info.first, info.received_before});
   std::string_view header_piece[] = {header};
