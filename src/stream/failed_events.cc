@@ -45,6 +45,9 @@ class TwoFiles final : public FailedEvents {
     }
     MR_TRY(files_.sync_folder(folder_));
     current_ = files_of_[1]->newest() > files_of_[0]->newest() ? 1 : 0;
+    // An entry that is known isn't added again: it must be durable with the next sync. The other file was synced before
+    // this one began.
+    MR_TRY(files_of_[current_]->write_again());
     return {};
   }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "io/fault.h"
+#include "io/sim.h"
 #include "io/test_folder.h"
 
 namespace millrace {
@@ -103,6 +104,28 @@ TEST_F(FailedEventsTest, AHalfWrittenEntryAtTheEndIsLeftOut) {
   failed->add(refused(3));
   failed.reset();
   EXPECT_EQ(open()->latest("default", 10).size(), 2u);
+}
+
+// Whoever wrote it died before the sync, or the sync failed: the next one finds it, and must not take it for durable.
+TEST_F(FailedEventsTest, WhatAnotherProcessLeftUnsyncedIsDurableWithTheNextSync) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    SimDisk disk(seed);
+    SimFiles files(disk);
+    for (bool first : {true, false}) {
+      auto failed = FailedEvents::open_without_thread(files, "/failed", 1 << 20).value();
+      failed->add(unstorable(7));
+      if (first) {
+        files.before = [](SimCall call, const std::string&) {
+          return call == SimCall::kSync ? Result<void>(unavailable("no sync")) : Result<void>();
+        };
+      }
+      EXPECT_EQ(failed->sync().ok(), !first);
+      files.before = nullptr;
+    }
+    disk.cut_power();
+    auto failed = FailedEvents::open_without_thread(files, "/failed", 1 << 20).value();
+    ASSERT_EQ(failed->latest("default", 9).size(), 1u) << seed;
+  }
 }
 
 TEST_F(FailedEventsTest, AfterAFailedSyncNothingIsSyncedAgain) {

@@ -98,6 +98,22 @@ Result<void> FailedFile::load() {
   return {};
 }
 
+Result<void> FailedFile::write_again() {
+  std::string piece(std::min<std::uint64_t>(1 << 20, bytes_), '\0');
+  for (std::uint64_t at = 0; at < bytes_;) {
+    std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), bytes_ - at));
+    MR_ASSIGN(std::size_t got, file_->read_at(at, piece.data(), wanted));
+    if (got < wanted) {
+      return unavailable("the file of failed events became shorter while it was read");
+    }
+    unsynced_ = true;
+    std::string_view pieces[] = {std::string_view(piece).substr(0, got)};
+    MR_TRY(file_->write_at(at, pieces));
+    at += got;
+  }
+  return {};
+}
+
 void FailedFile::note(const FailedEvent& event, std::uint64_t offset, std::size_t bytes) {
   auto known = std::find(projects_.begin(), projects_.end(), event.project);
   auto project = static_cast<std::uint32_t>(known - projects_.begin());

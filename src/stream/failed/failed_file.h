@@ -32,6 +32,9 @@ class FailedFile {
   void add(const FailedEvent& event);
   Result<void> write();
   Result<void> sync();
+  // Writes all that was found once more, so that the next sync() makes it durable: whoever wrote it may have died
+  // before its sync, or the sync failed, and then it is in the kernel's memory alone.
+  Result<void> write_again();
   // Entry `index`, the oldest being 0; written before.
   Result<FailedEvent> read(std::size_t index);
   const std::string& project(std::size_t index) const { return projects_[entries_[index].project]; }
