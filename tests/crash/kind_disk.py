@@ -39,7 +39,8 @@ class Ballast:
 
 class DiskFull:
     name = "disk"
-    settings = {"stream_free_bytes_min": "16MiB", "stream_retain_bytes": "64MiB"}
+    # Retention is left at its default: a log that gives up its oldest segments would never fill the disk.
+    settings = {"stream_free_bytes_min": "16MiB"}
     why_not = staticmethod(why_not)
 
     def prepare(self, world):
@@ -48,7 +49,7 @@ class DiskFull:
         self.slowest_refusal_s = 0.0
         self.wrong = None
         self.disks = {"data": LoopDisk(world.folder / "data.img", world.data, 64),
-                      "log": LoopDisk(world.folder / "log.img", world.data / "log", 192),
+                      "log": LoopDisk(world.folder / "log.img", world.data / "log", 1024),
                       "engine": LoopDisk(world.folder / "engine.img", world.data / "engine", 1024)}
 
     def fault(self, world):
