@@ -10,12 +10,12 @@
 // and NULL for everything else: absent, null, or another type.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "model/json_value.h"
 #include "store/store.h"
 
 namespace millrace::clickhouse {
@@ -35,16 +35,5 @@ std::string column_default(const DeclaredProperty& property);
 // JSONExtractRaw(…) and JSONExtract(…, 'Nullable(String)') over a JSON column.
 std::string json_raw(std::string_view column, const std::vector<std::string>& path);
 std::string json_text(std::string_view column, const std::vector<std::string>& path);
-
-// The value of `path` in a canonical JSON object, as JSON text; nothing when it is absent. No allocation.
-std::optional<std::string_view> find_json(std::string_view object, const std::vector<std::string>& escaped_path);
-// Keys as they are written between quotes in canonical JSON.
-std::vector<std::string> escape_path(const std::vector<std::string>& path);
-
-std::optional<std::int64_t> integer_value(std::string_view json);
-std::optional<double> number_value(std::string_view json);
-std::optional<bool> boolean_value(std::string_view json);
-// Appends the text of a value; false for null.
-bool append_text_value(std::string_view json, std::string& to);
 
 }  // namespace millrace::clickhouse
