@@ -25,7 +25,7 @@ def test_an_event_sent_by_curl_is_on_the_screen_within_a_second(page, server):
     sent_at = page.run("return Date.now()")
     subprocess.run(
         ["curl", "-sf", f"http://{server.address}/v1/events", "-H", f"Authorization: Bearer {KEY}",
-         "-d", json.dumps({"event": "seen_at_once", "user_id": "u1"})],
+         "-H", "Content-Type: application/json", "-d", json.dumps({"event": "seen_at_once", "user_id": "u1"})],
         check=True, capture_output=True,
     )  # fmt: skip
     page.see("seen_at_once", timeout_s=5)

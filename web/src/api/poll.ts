@@ -16,11 +16,16 @@ const ms = (text: string | undefined) => Number.parseInt(text ?? "5s", 10) * 100
 export function openPolling(shared?: { token: string; topics: string[] }): OpenSource {
   return (topics, _lastId, on) => {
     let closed = false;
+    let opened = false;
     const again = (action: () => Promise<void>, every: number) => {
       const run = async () => {
         if (closed) return;
         try {
           await action();
+          if (!opened && !closed) {
+            opened = true;
+            on.opened();
+          }
         } catch (error) {
           if (!closed && error instanceof Refusal && (error.status === 0 || error.status === 401 || error.status === 404)) {
             return on.down(error.status !== 0);
@@ -59,7 +64,6 @@ export function openPolling(shared?: { token: string; topics: string[] }): OpenS
         }, every);
       }
     }
-    queueMicrotask(() => on.opened());
     return { close: () => (closed = true) };
   };
 }
