@@ -49,6 +49,15 @@ def test_sigterm_drains_and_nothing_acknowledged_is_lost(tmp_path):
     server.stop()
 
 
+def test_owners_of_many_partitions_take_over_at_once_and_none_takes_another_for_a_rival(tmp_path):
+    server = Server(tmp_path / "data", stream_partitions=24).start()
+    server.send([{"event": "x", "user_id": f"u{n}", "message_id": f"{n}"} for n in range(2000)])
+    partitions = server.wait_until_stored()
+    assert [p["partition"] for p in partitions if p["stopped"]] == []
+    assert sum(p["rows"] for p in partitions) == 2000
+    server.stop()
+
+
 def test_ctrl_c_on_a_terminal_leaves_the_engine_to_the_server(tmp_path):
     server = Server(tmp_path / "data").start()
     server.wait_until_open()

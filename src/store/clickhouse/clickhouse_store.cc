@@ -255,12 +255,15 @@ Result<void> ClickHouseStore::claim(const Takeover& takeover, std::uint64_t clai
       table("owners"), options_.generation.value, takeover.partition.value, takeover.epoch.value, takeover.first.value,
       claim_number, table("owners"), place, takeover.epoch.value)));
   MR_TRY(flush());
-  MR_ASSIGN(std::string others,
-            ask(fmt::format("SELECT countIf(claim != {0}), countIf(claim = {0}) FROM {1} WHERE {2} AND epoch >= {3}",
-                            claim_number, table("owners"), place, takeover.epoch.value),
-                "TabSeparated"));
-  if (others == "0\t1\n") return {};
-  if (others.find("\t0\n") == std::string::npos) {  // two at once: neither may believe that it owns the partition
+  // Another partition's owner may have swept this takeover by now, and left a row that claims nothing.
+  MR_ASSIGN(
+      std::string others,
+      ask(fmt::format("SELECT countIf(swept = 0 AND claim != {0}) = 0, countIf(claim = {0}) > 0 FROM {1} WHERE {2} AND "
+                      "epoch >= {3}",
+                      claim_number, table("owners"), place, takeover.epoch.value),
+          "TabSeparated"));
+  if (others == "1\t1\n") return {};
+  if (others == "0\t1\n") {  // two at once: neither may believe that it owns the partition
     MR_TRY(change(fmt::format("ALTER TABLE {} DELETE WHERE claim = {} SETTINGS mutations_sync = 1", table("owners"),
                               claim_number)));
   }
