@@ -77,7 +77,7 @@ void SharedPanels::answer(const Principal&, std::unique_ptr<http::Exchange> exch
     }
     return query_.get_events(reader, std::make_unique<PanelExchange>(std::move(exchange), head, ""));
   }
-  exchange->reply(not_there("This panel follows a view: it is told by GET /v1/live alone."));
+  exchange->reply(not_there("This panel follows a view, which is not told here."));
 }
 
 }  // namespace millrace

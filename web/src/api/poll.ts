@@ -51,7 +51,7 @@ export function openPolling(shared?: { token: string; topics: string[] }): OpenS
         again(async () => {
           const answer = await request<{ events: StoredEvent[] }>("GET", `/v1/events?limit=50&range=1h${where}`);
           take("tail", { events: answer.events });
-        }, 500);
+        }, 200);
       } else {
         const [asked, every] = parsed.kind === "view" ? views[parsed.name!] : [parsed.query!, ms(parsed.refresh)];
         again(async () => {
