@@ -353,7 +353,7 @@ TEST_F(ProcessorTest, NewOwnerWritesAgainFromTheFirstMissingRowOn) {
   store_.script(InsertFate::kUnknownPart);  // dies right after it
   bool dead = false;
   connection_.keep_back = [&](const EventBatch&, std::size_t, std::size_t) { return std::exchange(dead, true); };
-  EXPECT_THROW(run(), Crash);
+  EXPECT_THROW(run(), SimCrash);
   remember_inserts();
   restart();
   EXPECT_EQ(stored(), up_to(10));
