@@ -133,6 +133,17 @@ def test_properties_keep_their_types(fresh):
     assert latest["properties"] == {"n": 3, "x": 1.5, "s": "é\"", "b": True, "deep": {"a": [1, {"c": None}]}, "nothing": None}
 
 
+def test_names_in_the_schema_can_be_asked_about(fresh):
+    names = ["plain", "with.a.dot", 'a "quote"', '=HYPERLINK("http://127.0.0.1:1/","x")', "back\\slash", 'back\\ and "quote"', "price\u202e"]
+    fresh.send([event(properties={name: n for name in names}) for n in (1, 2)])
+    fresh.wait_until_stored()
+    fields = [field["name"] for field in fresh.json("GET", "/v1/schema")["fields"] if field["name"].startswith("properties.")]
+    assert len(fields) == len(names)
+    for field in fields:
+        answer = columns(fresh.query(measures=["count"], by=[field], **ALL))
+        assert answer["count"] == [1, 1], field
+
+
 def test_keys_have_scopes(fresh):
     made = fresh.json("POST", "/v1/keys", {"name": "site", "scopes": ["write"]}, expect=201)
     write = made["secret"]

@@ -16,6 +16,17 @@ using clickhouse::RowReader;
 
 namespace {
 
+// A key as a question's path has it: in quotes where it has a dot or a quote of its own.
+std::string path_part(const std::string& key) {
+  if (key.find_first_of(".\"") == std::string::npos) return key;
+  std::string part = "\"";
+  for (char c : key) {
+    if (c == '"' || c == '\\') part += '\\';
+    part += c;
+  }
+  return part + '"';
+}
+
 constexpr std::uint32_t kSampledEvents = 10'000;
 constexpr int kFieldsMax = 1000;
 constexpr int kEventsMax = 1000;
@@ -136,7 +147,7 @@ Result<std::vector<FieldSummary>> ClickHouseStore::field_summaries(const std::st
   while (rows.more()) {
     FieldSummary field;
     std::string key(rows.string());
-    field.name = "properties." + key;
+    field.name = "properties." + path_part(key);
     field.events = rows.number<std::uint64_t>();
     field.cardinality = rows.number<std::uint64_t>();
     field.type = common_type(rows.strings());
