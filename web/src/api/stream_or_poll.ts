@@ -14,12 +14,15 @@ async function look(): Promise<boolean> {
   }
 }
 
+export function hasStream(): Promise<boolean> {
+  return (has_stream ??= look());
+}
+
 export function openStreamOr(stream: OpenSource, poll: OpenSource): OpenSource {
   return (topics, lastId, on) => {
     let inner: Source | null = null;
     let closed = false;
-    has_stream ??= look();
-    void has_stream.then((yes) => {
+    void hasStream().then((yes) => {
       if (!closed) inner = (yes ? stream : poll)(topics, lastId, on);
     });
     return {

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { failed as askFailed } from "../api/calls";
 import { Refusal } from "../api/http";
+import { hasStream } from "../api/stream_or_poll";
 import type { FailedEvent, Health as HealthAnswer, Problem } from "../api/types";
 import { bytes, clock, cut, duration, number, short } from "../data/format";
 import { acceptedRate, agreement, amplification, audit, lagMs, waiting } from "../data/health";
@@ -66,8 +67,15 @@ function AuditLine({ health }: { health: HealthAnswer }) {
   );
 }
 
-// The live views against the store, minute by minute of the last hour.
+// Without the stream a view is answered by the store, and comparing the two would prove nothing.
 function ViewsAudit() {
+  const [streams, setStreams] = useState(false);
+  useEffect(() => void hasStream().then(setStreams), []);
+  return streams ? <ViewsAgreement /> : null;
+}
+
+// The live views against the store, minute by minute of the last hour.
+function ViewsAgreement() {
   const view = useTopic("view:events_by_minute;window=1h");
   const store = useTopic(topicOf({ measures: ["count"], range: "1h", every: "minute" }, "2s"));
   if (!view.table || !store.table) return null;
