@@ -15,7 +15,8 @@ TEST(Answer, IsReadWholeAndNotBefore) {
   for (std::size_t size = 0; size < kAnswer.size(); ++size) {
     ASSERT_EQ(read_answer(std::string_view(kAnswer).substr(0, size)).state, Answer::State::kMore) << size;
   }
-  Answer answer = read_answer(kAnswer + "HTTP/1.1");
+  const std::string followed = kAnswer + "HTTP/1.1";  // must live as long as what was read of it
+  Answer answer = read_answer(followed);
   EXPECT_EQ(answer.state, Answer::State::kWhole);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.bytes, kAnswer.size());
