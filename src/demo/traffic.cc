@@ -13,7 +13,9 @@ namespace {
 constexpr double kStepsOfSession = 9;        // on average
 constexpr double kSecondsBetweenSteps = 22;  // median
 constexpr double kZipfExponent = 1.1;        // how much more the most active users do
-constexpr double kAnonymousShare = 0.22;     // of sessions
+constexpr TimeNs kWarmUp = 900'000'000'000;  // several times as long as most sessions
+constexpr std::size_t kUnseenAtOnce = 10'000;
+constexpr double kAnonymousShare = 0.22;  // of sessions
 
 template <typename T>
 using Weighted = std::pair<double, T>;
@@ -66,8 +68,14 @@ TimeNs ns(double seconds) { return static_cast<TimeNs>(seconds * 1e9); }
 }  // namespace
 
 Traffic::Traffic(const Story& story, const TrafficOptions& options, TimeNs from)
-    : story_(story), options_(options), chance_(options.seed), at_(from), arrival_(from) {
+    : story_(story), options_(options), chance_(options.seed), at_(from), arrival_(from - kWarmUp) {
   plan_arrival();
+  // Who came before is still there: without them the traffic would begin with next to nothing.
+  std::string unseen;
+  while (write_until(from, kUnseenAtOnce, unseen) == kUnseenAtOnce) {
+    unseen.clear();
+  }
+  at_ = from;
 }
 
 void Traffic::plan_arrival() { arrival_ += ns(chance_.wait(story_.events_per_second(arrival_) / kStepsOfSession)); }

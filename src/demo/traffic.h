@@ -20,7 +20,7 @@ struct TrafficOptions {
 
 class Traffic {
  public:
-  // Events from `from` on. Sessions that would have begun before it are left out.
+  // Events from `from` on, of sessions that began before it too.
   Traffic(const Story& story, const TrafficOptions& options, TimeNs from);
 
   // Appends events before `until` as lines of JSON, in the order of their times, at most `events_max`; gives their
