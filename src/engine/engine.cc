@@ -23,13 +23,18 @@ constexpr std::int64_t kDrainMs = 5'000;
 // The folder: db/ is the engine's, conf/ is ours, empty/ is where the process stands, lock is held while it runs.
 std::string inside(const EngineOptions& options, const char* name) { return options.data_folder + "/" + name; }
 
+// Nothing is written where it stands already: on a full disk the engine must come up, so that questions are answered.
+Result<void> keep_file(FileSystem& files, const std::string& path, const std::string& content) {
+  Result<std::string> there = read_file(files, path, content.size());
+  return there.ok() && *there == content ? Result<void>() : replace_file(files, path, content);
+}
+
 Result<void> lay_out_folder(const EngineOptions& options) {
   FileSystem& files = posix_file_system();
   for (const char* name : {"db", "conf", "empty"}) MR_TRY(files.make_folders(inside(options, name)));
   EngineBudget budget{options.memory_bytes_max, options.threads};
-  MR_TRY(replace_file(files, inside(options, "conf/users.xml"), users_config(budget)));
-  return replace_file(files, inside(options, "conf/config.xml"),
-                      server_config(budget, inside(options, "conf/users.xml")));
+  MR_TRY(keep_file(files, inside(options, "conf/users.xml"), users_config(budget)));
+  return keep_file(files, inside(options, "conf/config.xml"), server_config(budget, inside(options, "conf/users.xml")));
 }
 
 // An engine that was killed a moment ago may still hold the lock while the kernel takes it apart. SIGTERM ends the
