@@ -46,7 +46,8 @@ class Server:
         )
         ready = queue.Queue()
         threading.Thread(target=self._read_output, args=(self.process.stdout, ready), daemon=True).start()
-        threading.Thread(target=self._read_log, args=(self.process.stderr,), daemon=True).start()
+        log = threading.Thread(target=self._read_log, args=(self.process.stderr,), daemon=True)
+        log.start()
         try:
             line = ready.get(timeout=timeout_s)
         except queue.Empty:
@@ -54,6 +55,7 @@ class Server:
         if line is None:
             code = self.process.poll()
             self.kill()
+            log.join(10)  # what it said last is the reason
             raise AssertionError(f"the server did not become ready (exit code {code}):\n" + "".join(self.log[-40:]))
         self.address = urllib.parse.urlparse(line).netloc
         return self
