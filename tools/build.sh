@@ -11,7 +11,7 @@ export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file
 export CCACHE_BASEDIR=$PWD
 
 tools/setup.sh build
-case $preset in fuzz | coverage) tools/setup.sh check ;; esac
+case $preset in fuzz) tools/setup.sh test ;; coverage) tools/setup.sh check ;; esac
 if [ ! -e "build/$preset/build.ninja" ]; then
   echo "==> configuring build/$preset"
   cmake --preset "$preset" >"/dev/null"
