@@ -9,6 +9,7 @@ shift
 # So that ccache caches in spite of precompiled headers, and knows a file again in another clone.
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 export CCACHE_BASEDIR=$PWD
+export CCACHE_NOHASHDIR=true
 
 tools/setup.sh build
 case $preset in fuzz | coverage) tools/setup.sh check ;; esac
