@@ -33,6 +33,8 @@ constexpr TimeNs kDay = 86'400'000 * kMillisecond;
 constexpr TimeNs kGapMax = 600'000 * kMillisecond;  // that is filled when a demonstration goes on
 constexpr std::size_t kHistoryBatch = 2000;
 constexpr unsigned kHistorySenders = 3;
+constexpr int kGiveUpMs = 15'000;
+constexpr TimeNs kSaveEvery = 1'000 * kMillisecond;
 constexpr std::int64_t kDrainMs = 25'000;
 // What the product's people would ask about is declared, as a real one's would be.
 constexpr const char* kSettings = R"(
@@ -134,16 +136,18 @@ class Sender {
     request.headers = connection_.headers();
     request.headers.emplace_back("Content-Type", "application/x-ndjson");
     request.body = {&body, 1};
+    int waited_ms = 0;
     for (int wait_ms = 20;; wait_ms = std::min(wait_ms * 2, 1000)) {
       Result<http::ClientResponse> response = client_->send(request, 30'000);
       if (response.ok() && response->status == 200) {
         return {};
       }
       bool again = !response.ok() || response->status == 429 || response->status == 503;
-      if (!again || wait_ms >= 1000) {
+      if (!again || waited_ms >= kGiveUpMs) {
         return response.ok() ? unavailable(refusal(*response)) : response.error();
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+      std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));  // it was refused: the server wants a pause
+      waited_ms += wait_ms;
     }
   }
 
@@ -376,6 +380,7 @@ Result<void> Demo::go_on() {
   Sender sender(connection_);
   std::string body;
   std::uint64_t sent = 0;
+  TimeNs saved = 0;
   while (!interrupts_.within(100 * kMillisecond) && clock_.monotonic() < end) {
     body.clear();
     TimeNs now = clock_.wall();
@@ -385,6 +390,10 @@ Result<void> Demo::go_on() {
     }
     sent += count;
     state_.sent_until = count < 5000 ? now : traffic_->at() + 1;
+    if (clock_.monotonic() - saved >= kSaveEvery) {  // so that a start after a kill doesn't fill what was sent already
+      saved = clock_.monotonic();
+      MR_TRY(state_.save());
+    }
   }
   fmt::print("Stopping; {} events came in live, all of them are on disk.\n", sent);
   return state_.save();
