@@ -7,9 +7,11 @@ import statistics
 from measure import ROOT
 
 BEGIN, END = "<!-- the table: written by bench/table.py -->", "<!-- the table's end -->"
-UNITS = {"b2-append": [("events_per_s", "events/s", "in_flight")], "b3-ingest": [("events_per_s", "events/s", "size")],
+UNITS = {"b1-incident": [("actions_per_s", "actions/s, by clients", "clients")],
+         "b2-append": [("events_per_s", "events/s", "in_flight")], "b3-ingest": [("events_per_s", "events/s", "size")],
          "b4-parse": [("ns_per_event", "CPU ns/event", "form")], "b6-read": [("p50_ms", "ms, one client, idle", "panel")],
          "b7-footprint": [("rows_per_s", "rows/s", None), ("store_disk_bytes_per_row", "bytes on disk a row", None), ("written_bytes_per_row", "bytes written a row", None)],
+         "b9-freshness": [("screen_p50_ms", "ms on screen, p50", None), ("screen_p99_ms", "ms on screen, p99", None), ("sql_p99_ms", "ms in SQL, p99", None)],
          "b10-recovery": [("first_acknowledgement_s", "s to the first acknowledgement", None), ("right_answers_s", "s to right answers", None)]}  # fmt: skip
 
 
@@ -20,7 +22,7 @@ def number(value):
 def figures(scenario, result):
     """Lines of a Markdown table: a case a line, a measure or a point of it a column."""
     for value, unit, key in UNITS.get(scenario, []):
-        rows = [row for row in result["rows"] if value in row and row.get("state", "idle") == "idle" and row.get("clients", 1) == 1]
+        rows = [row for row in result["rows"] if value in row and row.get("state", "idle") == "idle" and (key == "clients" or row.get("clients", 1) == 1)]
         points = list(dict.fromkeys(row[key] for row in rows)) if key else [None]
         yield f"\n| {unit} | " + " | ".join("median (least … most)" if point is None else str(point) for point in points) + " |"
         yield "| --- |" + " --- |" * len(points)

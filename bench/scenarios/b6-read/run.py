@@ -164,7 +164,7 @@ def peers(folder, paths, when, runs):
 
 
 def main():
-    options = arguments(__doc__, events=(50_000_000, 1_000_000), peer_events=(2_000_000, 300_000), runs=(5, 2), seconds=(15, 3), load=(200_000, 50_000))
+    options = arguments(__doc__, events=(100_000_000, 1_000_000), peer_events=(2_000_000, 300_000), runs=(5, 2), seconds=(15, 3), load=(200_000, 50_000))
     found = dataset.make(options.events)
     when, rows = (int(found["began_at"]) - 660, int(found["ended_at"]) + 1), []
     with scratch("b6") as folder:
