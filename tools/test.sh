@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Everything that must hold, suite by suite; a closing line for each, and failure when one of them fails.
-#   ONLY="unit app" runs some of: tidy web unit sim app browser crash clients
+#   ONLY="unit app" runs some of: tidy web unit sim app browser crash faults clients
 # The program is built once, optimised; the unit tests once, with the address and undefined-behaviour sanitizers.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-suites=${ONLY:-tidy web unit sim app browser crash clients}
+suites=${ONLY:-tidy web unit sim app browser crash faults clients}
 results=()
 started=$SECONDS
 
@@ -56,6 +56,11 @@ crash() {
   N=${N:-20} tools/crash.sh && KIND=power N=6 tools/crash.sh && KIND=disk N=3 tools/crash.sh
 }
 
+# In short, those that last seconds and say something about every change.
+faults() {
+  SHORT=1 ONLY="F7 or F8 or F9 or F10 or F19" tools/faults.sh
+}
+
 clients() {
   tools/build.sh release engine_alone && tests/clients/clickhouse-client/run.sh build/release &&
     /usr/bin/python3 -m pytest -q tests/clients
@@ -69,6 +74,7 @@ suite sim sim
 suite app app
 suite browser browser
 suite crash crash
+suite faults faults
 suite clients clients
 
 echo "==> test: $((SECONDS - started)) s in all"

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from millrace_server import ROOT
+from millrace_server import BINARY, ROOT
 from slow_proxy import StoreProxy
 from watch import Sql
 
@@ -12,7 +12,7 @@ class StoreAlone:
     def __init__(self, folder):
         library = os.environ.get("MILLRACE_LIBCHDB") or subprocess.run(
             [ROOT / "tools/setup.sh", "library"], capture_output=True, text=True, check=True).stdout.strip()
-        binary = ROOT / "build/release/bin/engine_alone"
+        binary = BINARY.parent / "engine_alone"
         self.process = subprocess.Popen([binary, folder], env={**os.environ, "MILLRACE_LIBCHDB": library},
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline().split()

@@ -59,13 +59,14 @@ def test_out_of_descriptors_the_log_goes_on_when_there_are_some_again(start, fig
     padding = "x" * 1000
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/x-ndjson"}
     kept = http.client.HTTPConnection(server.address, timeout=20)
+    kept.request("GET", "/healthz")
+    kept.getresponse().read()  # it has its descriptor
     accepted, status = 0, 200
     old = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_descriptors(pid), old[1]))
     while status == 200 and accepted < 200:  # segments are used up, and another one can't be opened
         body = "\n".join(f'{{"event":"big","message_id":"b{accepted}-{n}","properties":{{"p":"{padding}"}}}}' for n in range(100))
         kept.request("POST", "/v1/events", body, headers)
-        if accepted == 0:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_descriptors(pid), old[1]))
         answer = kept.getresponse()
         answer.read()
         status = answer.status

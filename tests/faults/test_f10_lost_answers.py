@@ -28,6 +28,8 @@ def test_every_event_is_stored_once_though_answers_are_lost(tmp_path, start, lon
         assert pace.acknowledged <= set(counts), "lost"
         assert set(counts.values()) == {1}, "stored twice"
         assert set(counts) <= pace.sent
+        failures = server.metrics()["millrace_store_insert_failures_total"]
+        assert failures >= proxy.lost, f"{proxy.lost} answers were lost, and the server noticed {failures:.0f}"
         figures(inserts=proxy.inserts, answers_lost=proxy.lost, events=len(counts), seed=seed)
         server.stop()
     finally:

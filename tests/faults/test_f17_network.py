@@ -1,136 +1,79 @@
 """F17: bad networks and bad clients: resets inside a body, half-open connections, slow readers, slow heads and bodies, thousands that
-say nothing. Others are served, memory is bounded, half a body is never acknowledged."""
+say nothing. Others are served as fast as before (p99 at most doubles), memory is bounded, half a body is never acknowledged."""
 
 import contextlib
-import resource
+import json
 import socket
-import struct
-import threading
+import subprocess
 import time
 
-from millrace_server import KEY
-from watch import MB, Pace, quantile, resident_bytes, stored_ids
+import pytest
+from bad_clients import KINDS, BadClients
+from millrace_server import BINARY, KEY
+from watch import MB, Pace, resident_bytes, stored_ids
 
-HEAD = f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/x-ndjson\r\n"
-
-
-class Attackers:
-    """Threads that misbehave until they are told to stop."""
-
-    def __init__(self, server):
-        host, port = server.address.split(":")
-        self.address = host, int(port)
-        self.over = threading.Event()
-        self.threads = []
-        self.done = 0
-
-    def connect(self):
-        return socket.create_connection(self.address, timeout=20)
-
-    def again_and_again(self, what, times=1):
-        def loop():
-            while not self.over.is_set():
-                with contextlib.suppress(OSError):
-                    what()
-                self.done += 1
-
-        for _ in range(times):
-            thread = threading.Thread(target=loop, daemon=True)
-            thread.start()
-            self.threads.append(thread)
-
-    def stop(self):
-        self.over.set()
-        for thread in self.threads:
-            thread.join(30)
-
-    # ---- what they do ----
-
-    def reset_inside_a_body(self):
-        body = "".join(f'{{"event":"half","message_id":"half-{time.monotonic_ns()}-{n}"}}\n' for n in range(100)).encode()
-        one = self.connect()
-        one.sendall(HEAD.encode() + f"Content-Length: {len(body) + 10}\r\n\r\n".encode() + body)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        one.close()  # a reset
-        self.over.wait(0.02)
-
-    def leave_a_chunked_body_open(self):
-        piece = b'{"event":"half","message_id":"chunk-%d"}\n' % time.monotonic_ns()
-        one = self.connect()
-        one.sendall(HEAD.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n" % len(piece) + piece + b"\r\n")
-        one.close()  # the last chunk never comes
-        self.over.wait(0.02)
-
-    def send_a_head_slowly(self):
-        with self.connect() as one:
-            for byte in HEAD:
-                if self.over.wait(0.1):
-                    return
-                one.sendall(byte.encode())
-
-    def send_a_body_slowly(self):
-        with self.connect() as one:
-            one.sendall(HEAD.encode() + b"Content-Length: 100000\r\n\r\n")
-            while not self.over.wait(0.1):
-                one.sendall(b" ")
-
-    def read_slowly(self):
-        """Asks for a lot, and takes nothing."""
-        one = socket.socket()
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        one.connect(self.address)
-        ask = f"GET /v1/events?limit=1000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode()
-        one.sendall(ask * 20)
-        self.over.wait(3)
-        one.close()
+# In short, on a machine that does other things too, a p99 below it is noise: a sync that came late.
+NOISE_MS = 20
 
 
-def idle_connections(server, wanted):
-    host, port = server.address.split(":")
-    idle = []
-    for _ in range(wanted):
-        one = socket.socket()
-        one.connect((host, int(port)))
-        idle.append(one)
-    return idle
-
-
-def test_bad_clients_do_not_hurt_good_ones(start, long, figures):
+def server_with_something_to_read(start):
     server = start(http_connections=12_000, http_connections_per_address=12_000)
     server.wait_until_open()
     server.send("\n".join(f'{{"event":"filler","properties":{{"p":"{"z" * 500}"}}}}' for _ in range(2000)),
                 headers={"Content-Type": "application/x-ndjson"})
     server.wait_until_stored()
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    crowd = min(10_000, soft - 500) if long else 1_000
-    with Pace(server, batches_per_second=50, events=10) as pace:
-        pace.measure(1.0)
-        before, statuses = pace.measure(20 if long else 3)
-        assert set(statuses) == {200}
+    return server
+
+
+def p99_ms(server, folder, seconds):
+    """Of good clients' events, from the moment at which they were due; they are all taken."""
+    report = folder / "load.json"
+    done = subprocess.run([BINARY, "load", f"--url=http://{server.address}", f"--key={KEY}", "--rate=2000", "--batch=10", "--connections=16",
+                           f"--for={seconds}s", "--malformed=0", "--quiet", "--no-proof", f"--json={report}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(report.read_text())
+    assert result["refused"] == result["failed"] == 0, result
+    return result["latency"]["p99_us"] / 1000
+
+
+def middle(values):
+    return sorted(values)[len(values) // 2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_others_p99_at_most_doubles(start, tmp_path, long, figures, kind):
+    """By turns without and with them, so that what else the machine does meets both; the middle of the turns counts."""
+    server = server_with_something_to_read(start)
+    seconds, turns, many = (10, 5, 10_000) if long else (2, 3, 1000)
+    p99_ms(server, tmp_path, 1)  # the first one warms up
+    alone, beside, done = [], [], 0
+    memory = resident_bytes(server.process.pid)
+    for _ in range(turns):
+        alone.append(p99_ms(server, tmp_path, seconds))
+        with BadClients(server, kind, many if kind == "idle" else None) as bad:
+            beside.append(p99_ms(server, tmp_path, seconds))
+        done += bad.done
+    growth = resident_bytes(server.process.pid) - memory
+    figures(done=done, p99_alone_ms=round(middle(alone), 1), p99_beside_ms=round(middle(beside), 1), memory_grew_mb=growth // MB)
+    assert done > 0 and growth < 150 * MB
+    assert middle(beside) < max(2 * middle(alone), 0 if long else NOISE_MS), f"p99 without them {alone}, with them {beside} ms"
+
+
+def test_half_a_body_is_never_taken_whatever_bad_clients_do_at_once(start, figures):
+    server = server_with_something_to_read(start)
+    with Pace(server, batches_per_second=50, events=10) as pace, contextlib.ExitStack() as bad:
         memory = resident_bytes(server.process.pid)
-        attackers = Attackers(server)
-        idle = idle_connections(server, crowd)
-        memory_idle = resident_bytes(server.process.pid)
-        attackers.again_and_again(attackers.reset_inside_a_body, 2)
-        attackers.again_and_again(attackers.leave_a_chunked_body_open, 2)
-        attackers.again_and_again(attackers.send_a_head_slowly, 20)
-        attackers.again_and_again(attackers.send_a_body_slowly, 20)
-        attackers.again_and_again(attackers.read_slowly, 10)
-        during, statuses = pace.measure(60 if long else 6)
+        for kind in KINDS:
+            bad.enter_context(BadClients(server, kind))
+        _, statuses = pace.measure(3.0)
         growth = resident_bytes(server.process.pid) - memory
-        attackers.stop()
-        for one in idle:
-            one.close()
     assert set(statuses) == {200}, statuses
     assert growth < 150 * MB, f"memory grew by {growth // MB} MB"
     server.wait_until_stored()
     counts = stored_ids(server)
     assert set(counts) == pace.acknowledged and set(counts.values()) == {1}
     assert not stored_ids(server, "half"), "half a body was taken"
-    p99_before, p99_during = quantile(before, 0.99), quantile(during, 0.99)
-    figures(idle=crowd, kb_an_idle_one=round((memory_idle - memory) / crowd / 1024, 1), attacks=attackers.done,
-            p99_before_ms=round(p99_before, 1), p99_during_ms=round(p99_during, 1), memory_grew_mb=growth // MB)
-    assert p99_during < max(2 * p99_before, p99_before + 150), f"p99 rose from {p99_before:.1f} to {p99_during:.1f} ms"
+    figures(memory_grew_mb=growth // MB)
 
 
 def test_connections_that_say_nothing_are_closed_in_time(start):
