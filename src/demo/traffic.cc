@@ -91,7 +91,7 @@ void Traffic::begin_session() {
   Session session;
   session.next = arrival_;
   session.number = sessions_++;
-  session.known = !chance_.of(kAnonymousShare);
+  session.known = !chance_.happens(kAnonymousShare);
   session.user = draw_user();
   session.steps = static_cast<std::uint16_t>(
       std::clamp(chance_.wait(1.0 / (kStepsOfSession - 1)) + 1.5, 1.0, 200.0));  // itself exponential
@@ -122,7 +122,7 @@ std::size_t Traffic::write_until(TimeNs until, std::size_t events_max, std::stri
 
 void Traffic::write_step(const Session& session, const char*& name, std::string& properties) {
   double slow = story_.slowness(at_);
-  bool failed = chance_.of(story_.failing(at_));
+  bool failed = chance_.happens(story_.failing(at_));
   Step step = session.step == 0 ? Step::kView
               : session.known   ? chance_.pick<Step>(kSteps)
                                 : chance_.pick<Step>(kVisitorSteps);
@@ -135,13 +135,13 @@ void Traffic::write_step(const Session& session, const char*& name, std::string&
     case Step::kFeature:
       name = "feature_used";
       add(properties, R"("feature":"{}","objects":{})",
-          story_.launched(at_) && chance_.of(0.3) ? "canvas" : chance_.pick<const char*>(kFeatures),
+          story_.launched(at_) && chance_.happens(0.3) ? "canvas" : chance_.pick<const char*>(kFeatures),
           static_cast<int>(chance_.log_normal(14, 2.4)));
       break;
     case Step::kCall:
       name = failed ? "error_shown" : "api_called";
       add(properties, R"("endpoint":"{}","status":{},"latency_ms":{:.1f})", chance_.pick<const char*>(kEndpoints),
-          failed ? (chance_.of(0.8) ? 503 : 500) : 200, chance_.log_normal(38 * slow, 1.9));
+          failed ? (chance_.happens(0.8) ? 503 : 500) : 200, chance_.log_normal(38 * slow, 1.9));
       break;
     case Step::kSearch:
       name = "search_done";
@@ -170,11 +170,11 @@ void Traffic::write_event(Session& session, std::string& lines) {
   at_ = session.next;
   properties_.clear();
   const char* name = nullptr;
-  bool signs_up = !session.known && session.step > 1 && chance_.of(story_.failing(at_) > 0.1 ? 0.01 : 0.06);
+  bool signs_up = !session.known && session.step > 1 && chance_.happens(story_.failing(at_) > 0.1 ? 0.01 : 0.06);
   if (signs_up) {
     session.known = true;
     name = "signed_up";
-    add(properties_, R"("method":"{}")", chance_.of(0.55) ? "email" : "single sign-on");
+    add(properties_, R"("method":"{}")", chance_.happens(0.55) ? "email" : "single sign-on");
   } else {
     write_step(session, name, properties_);
   }

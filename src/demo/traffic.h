@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "demo/chance.h"
+#include "base/chance.h"
 #include "demo/story.h"
 
 namespace millrace {

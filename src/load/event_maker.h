@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/strong.h"
-#include "load/chance.h"
 #include "load/options.h"
+#include "load/popularity.h"
 
 namespace millrace::load {
 

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "load/chance.h"
+#include "base/chance.h"
 
 namespace millrace::load {
 namespace {

@@ -1,4 +1,4 @@
-#include "load/chance.h"
+#include "load/popularity.h"
 
 #include <algorithm>
 #include <cmath>

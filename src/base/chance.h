@@ -1,5 +1,6 @@
 #pragma once
-// Random numbers of the made-up product: from a seed, the same on every machine (SplitMix64, Steele et al. 2014).
+// Pseudo-random numbers from a seed, the same on every machine: SplitMix64 (Steele, Lea, Flood: Fast splittable
+// pseudorandom number generators, 2014). For made-up traffic, never for secrets.
 
 #include <cmath>
 #include <cstdint>
@@ -13,13 +14,16 @@ class Chance {
   explicit Chance(std::uint64_t seed) : state_(seed) {}
 
   std::uint64_t next() {
-    std::uint64_t mixed = state_ += 0x9e3779b97f4a7c15ULL;
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebULL;
-    return mixed ^ (mixed >> 31);
+    std::uint64_t z = state_ += 0x9E3779B97F4A7C15;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31);
   }
-  double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }  // 0 ≤ … < 1
-  bool of(double probability) { return unit() < probability; }
+  // 0 … bound-1. The bias is below bound / 2^32.
+  std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(((next() >> 32) * bound) >> 32); }
+  double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }  // 0 ≤ … < 1
+  // True in `share` of the cases.
+  bool happens(double share) { return unit() < share; }
   // Waiting time until the next of events that come `per_second` on average; seconds.
   double wait(double per_second) { return -std::log(1.0 - unit()) / per_second; }
   // Around `median`; two thirds lie between median / spread and median · spread.
