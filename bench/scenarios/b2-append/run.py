@@ -39,11 +39,13 @@ def redis(folder, seconds):
         rows = []
         with Redis(folder / f"redis-{run}") as server:
             for in_flight in IN_FLIGHT:
-                count = max(1000, int(seconds * min(4000 * in_flight, 60_000)))
-                text = subprocess.run(
-                    ["redis-benchmark", "-s", server.socket, "-c", str(in_flight), "-n", str(count), "--precision", "3", "RPUSH", "log", EVENT],
-                    check=True, capture_output=True, text=True).stdout  # fmt: skip
-                rate = float(re.search(r"throughput summary: ([\d.]+)", text)[1])
+                rate = 100 * in_flight / seconds  # a guess first, then as many as fit into the time
+                for _ in range(2):
+                    count = max(in_flight, int(seconds * rate))
+                    text = subprocess.run(
+                        ["redis-benchmark", "-s", server.socket, "-c", str(in_flight), "-n", str(count), "--precision", "3", "RPUSH", "log", EVENT],
+                        check=True, capture_output=True, text=True).stdout  # fmt: skip
+                    rate = float(re.search(r"throughput summary: ([\d.]+)", text)[1])
                 p99 = float(re.search(r"p50\s+p95\s+p99\s+max\s+[\d.]+\s+[\d.]+\s+[\d.]+\s+[\d.]+\s+([\d.]+)", text)[1])
                 rows.append({"case": "Redis, RPUSH, fsync always", "in_flight": in_flight, "events_per_s": round(rate), "p99_us": p99 * 1000})
         return rows
@@ -63,7 +65,7 @@ def postgres(folder, seconds):
                 logs = server.folder / f"latencies-{in_flight}"
                 text = subprocess.run(
                     [server.bin / "pgbench", "-h", server.folder, "-U", "postgres", "-n", "-M", "prepared", "-f", script, "-c", str(in_flight), "-j", "2",
-                     "-t", str(max(20, int(seconds * min(1000 * in_flight, 8000)) // in_flight)), "-l", f"--log-prefix={logs}", "postgres"],
+                     *(["-t", "8"] if in_flight > 500 else ["-T", str(max(1, round(seconds)))]), "-l", f"--log-prefix={logs}", "postgres"],
                     check=True, capture_output=True, text=True).stdout  # fmt: skip
                 times = sorted(int(line.split()[2]) for file in server.folder.glob(f"latencies-{in_flight}.*") for line in file.read_text().splitlines())
                 rate = float(re.search(r"tps = ([\d.]+)", text)[1])
@@ -77,13 +79,15 @@ def rocksdb(folder, seconds):
     def case(run):
         rows = []
         for in_flight in IN_FLIGHT:
-            each = max(20, int(seconds * min(4000 * in_flight, 60_000)) // in_flight)
-            text = subprocess.run(
-                ["db_bench", f"--db={folder}/rocksdb-{run}-{in_flight}", "--benchmarks=fillrandom", "--sync=1", f"--num={each}", f"--threads={in_flight}",
-                 "--value_size=237", "--key_size=16", "--compression_type=none", "--histogram=1", "--write_buffer_size=268435456"],
-                check=True, capture_output=True, text=True)  # fmt: skip
-            output = text.stdout + text.stderr
-            rate = int(re.search(r"fillrandom\s*:.*?(\d+) ops/sec", output)[1])
+            each = 10  # a guess first, then as many as fit into the time
+            for turn in range(2):
+                text = subprocess.run(
+                    ["db_bench", f"--db={folder}/rocksdb-{run}-{in_flight}-{turn}", "--benchmarks=fillrandom", "--sync=1", f"--num={each}", f"--threads={in_flight}",
+                     "--value_size=237", "--key_size=16", "--compression_type=none", "--histogram=1", "--write_buffer_size=268435456"],
+                    check=True, capture_output=True, text=True)  # fmt: skip
+                output = text.stdout + text.stderr
+                rate = int(re.search(r"fillrandom\s*:.*?(\d+) ops/sec", output)[1])
+                each = max(4, int(rate * seconds / in_flight))
             p99 = float(re.search(r"P99: ([\d.]+)", output)[1])
             rows.append({"case": "RocksDB, WAL synced", "in_flight": in_flight, "events_per_s": rate, "p99_us": p99})
         return rows
