@@ -116,18 +116,36 @@ def arguments(description, **defaults):
     for name, (full, short) in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(full), default=short if quick else full, help=f"{full}; quick {short}")
     parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--more", action="store_true", help="adds to the runs of the last time, instead of beginning anew")
     parser.add_argument("--keep-result", action="store_true", help="don't write result.json and the picture")
     parsed = parser.parse_args()
     parsed.quick = quick
+    earlier.more = parsed.more
     # A killed benchmark still stops its servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     return parsed
 
 
+class Earlier:
+    """Rows are kept in build/bench, so that three runs need not be made in one go (--more)."""
+
+    more, calls = False, 0
+
+    def path(self):
+        """Of the next call of take_turns by this scenario."""
+        self.calls += 1
+        return ROOT / f"build/bench/rows/{pathlib.Path(sys.argv[0]).resolve().parent.name}-{self.calls}.json"
+
+
+earlier = Earlier()
+
+
 def take_turns(runs, cases, only=""):
     """Each case once, then each again: what the machine does meanwhile hits all alike. A case gives a row or some."""
-    rows = []
-    for run in range(runs):
+    kept = earlier.path()
+    rows = json.loads(kept.read_text()) if earlier.more and kept.exists() else []
+    first = max((row["run"] for row in rows), default=-1) + 1
+    for run in range(first, first + runs):
         for name, case in cases.items():
             if only and only not in name:
                 continue
@@ -136,8 +154,15 @@ def take_turns(runs, cases, only=""):
             for row in made if isinstance(made, list) else [made]:
                 rows.append({"run": run, **row})
                 shown = ", ".join(f"{key} {short(value)}" for key, value in row.items() if key != "case" and not isinstance(value, (dict, list)))
-                print(f"run {run + 1}/{runs}  {row.get('case', name):44s} {shown}  ({time.monotonic() - begin:.0f} s)", flush=True)
+                print(f"run {run + 1}/{first + runs}  {row.get('case', name):44s} {shown}  ({time.monotonic() - begin:.0f} s)", flush=True)
+    if not only:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(rows))
     return rows
+
+
+def runs_of(rows):
+    return len({row["run"] for row in rows})
 
 
 def short(value):

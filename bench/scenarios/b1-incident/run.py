@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from measure import Cpu, arguments, medians, scratch, spread, table, take_turns, write_result, written_bytes  # noqa: E402
+from measure import Cpu, arguments, medians, runs_of, scratch, spread, table, take_turns, write_result, written_bytes  # noqa: E402
 from millrace_server import KEY, Server, columns  # noqa: E402
 from peers import Postgres, Redis, post  # noqa: E402
 from picture import curves  # noqa: E402
@@ -260,7 +260,7 @@ def main():
     print(f"one by one {one / of(UPDATES, 64)['median']:.1f} times 8 UPDATEs; in batches {batch / singles:.1f} times its best one by one, {batch / gathered:.2f} times its batches; "
           f"bytes {written:.0f} against a WAL of {wal:.0f}; with {clients[-1]} clients {last / most:.2f} of the most, PostgreSQL's 8 UPDATEs {falls:.2f}\nof the goal: {reached}")  # fmt: skip
     series = {name: [(count, of(name, count)) for count in clients if of(name, count)] for name in names}
-    write_result("b1-incident", rows, goal, reached, f"{'quick' if options.quick else 'full'}: {options.seconds:g} s for each case, {options.runs} run(s)",
+    write_result("b1-incident", rows, goal, reached, f"{'quick' if options.quick else 'full'}: {options.seconds:g} s for each case, {runs_of(rows)} run(s)",
                  curves("B1: eight counters an action, three of them hot, durable", series, "clients", "actions a second"))  # fmt: skip
 
 

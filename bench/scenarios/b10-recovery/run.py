@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import dataset  # noqa: E402
-from measure import arguments, cpu_seconds, disk_bytes, scratch, table, take_turns, write_result  # noqa: E402
+from measure import arguments, cpu_seconds, disk_bytes, runs_of, scratch, table, take_turns, write_result  # noqa: E402
 from millrace_server import BINARY, KEY, Server, free_port  # noqa: E402
 from peers import Engine, Postgres, Redis  # noqa: E402
 from picture import bars  # noqa: E402
@@ -108,7 +108,7 @@ def long_log(events):
         kill_whole(server)
         found = begin_again(server)
         server.stop()
-        return {"case": f"Millrace, start on a log of {log_gb:.3g} GB", "log_gb": log_gb, "stored_events": dataset.make(events)["events"], **found}
+        return {"case": f"Millrace, start with {events:,} events", "log_gb": log_gb, "stored_events": dataset.make(events)["events"], **found}
 
     return case
 
@@ -130,7 +130,7 @@ def anew(folder, events):
         engine = cpu_seconds(health["engine"]["pid"])
         server.stop()
         shutil.rmtree(data)
-        return {"case": f"Millrace, everything anew from {log_gb:.3g} GB", "log_gb": log_gb, **found, "events": replayed, "events_per_s": round(replayed / seconds),
+        return {"case": f"Millrace, {events:,} events anew from the log", "log_gb": log_gb, **found, "events": replayed, "events_per_s": round(replayed / seconds),
                 "events_per_server_cpu_s": round(replayed / cpu), "events_per_cpu_s_of_all": round(replayed / (cpu + engine))}  # fmt: skip
 
     return case
@@ -151,7 +151,7 @@ def redis(folder, options):
             begin = time.monotonic()
             server.start()
             first = time.monotonic() - begin
-            return {"case": f"Redis, start on a log of {size / 1e9:.2g} GB", "log_gb": round(size / 1e9, 2), "first_acknowledgement_s": round(first, 3),
+            return {"case": f"Redis, start on a log of {options.peer_gb:g} GB", "log_gb": round(size / 1e9, 2), "first_acknowledgement_s": round(first, 3),
                     "right_answers_s": round(first, 3), "events_per_s": round(count / first), "events_per_server_cpu_s": round(count / max(cpu_seconds(server.pid), 0.01))}  # fmt: skip
 
     return case
@@ -175,7 +175,7 @@ def postgres(folder, options):
             first = until(lambda: server.sql("INSERT INTO log (event) VALUES ('probe') RETURNING id"))
             first = time.monotonic() - begin
             assert int(server.sql("SELECT count(*) FROM log")) == count + 1
-            return {"case": f"PostgreSQL, start on a log of {wal / 1e9:.2g} GB", "log_gb": round(wal / 1e9, 2), "first_acknowledgement_s": round(first, 3),
+            return {"case": f"PostgreSQL, start on a log of {options.peer_gb:g} GB", "log_gb": round(wal / 1e9, 2), "first_acknowledgement_s": round(first, 3),
                     "right_answers_s": round(first, 3), "events_per_s": round(count / first)}  # fmt: skip
 
     return case
@@ -235,7 +235,7 @@ def main():
     for title, value in (("first acknowledgement, seconds", "first_acknowledgement_s"), ("right answers, seconds", "right_answers_s")):
         groups[title] = {name: {"median": median(name, value), "min": min(row[value] for row in rows if row["case"] == name and value in row),
                                 "max": max(row[value] for row in rows if row["case"] == name and value in row)} for name in names if median(name, value)}  # fmt: skip
-    write_result("b10-recovery", rows, goal, reached, f"{'quick' if options.quick else 'full'}: logs of {options.events} events", bars("B10: after a kill -9", groups, "seconds: less is better", logarithmic=True))
+    write_result("b10-recovery", rows, goal, reached, f"{'quick' if options.quick else 'full'}: logs of {options.events} events, {runs_of(rows)} run(s)", bars("B10: after a kill -9", groups, "seconds: less is better", logarithmic=True))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from measure import BIN, arguments, medians, scratch, table, take_turns, write_result  # noqa: E402
+from measure import BIN, arguments, medians, runs_of, scratch, table, take_turns, write_result  # noqa: E402
 from peers import Postgres, Redis  # noqa: E402
 from picture import bars  # noqa: E402
 
@@ -151,7 +151,7 @@ def main():
                "64 in flight, of Redis": round(rates[64][log]["median"] / rates[64][redis_name]["median"] / 10, 3),
                "64 in flight, p99 µs at most": round(200 / p99[64][log]["median"], 3)}  # fmt: skip
     print("of the goal:", reached)
-    write_result("b2-append", rows, goal, reached, "quick" if options.quick else "full",
+    write_result("b2-append", rows, goal, reached, f"{'quick' if options.quick else 'full'}: {options.seconds:g} s for each point, {runs_of(rows)} run(s)",
                  bars("B2: durable appends of 237 bytes", {f"{n:,} in flight": rates[n] for n in IN_FLIGHT}, "events a second", logarithmic=True))  # fmt: skip
 
 

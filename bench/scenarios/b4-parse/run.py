@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from measure import BIN, ROOT, arguments, cpu_seconds, scratch, table, take_turns, write_result  # noqa: E402
+from measure import BIN, ROOT, arguments, cpu_seconds, runs_of, scratch, table, take_turns, write_result  # noqa: E402
 from peers import Engine, install_yyjson, run  # noqa: E402
 from picture import bars  # noqa: E402
 
@@ -94,7 +94,7 @@ def main():
         by_run = {}
         for row in rows:
             by_run[row["run"], row["case"], row["form"]] = row["ns_per_event"]
-        return statistics.median(by_run[r, ours, form] / by_run[r, other, other_form] for r in range(options.runs))
+        return statistics.median(by_run[r, ours, form] / by_run[r, other, other_form] for r in {row["run"] for row in rows})
 
     times = {form: ratio(form, floor, form) for form in FORMS[:3]}
     shuffled = ratio("shuffled", ours, "usual")
@@ -103,7 +103,7 @@ def main():
     reached = {"usual, times the floor": round(1.4 / times["usual"], 3), "escapes, times the floor": round(1.4 / times["escapes"], 3),
                "shuffled, times usual": round(1.2 / shuffled, 3), "allocations an event": 1 if allocated == 0 else 0}  # fmt: skip
     print(f"times the floor: {times}; shuffled / usual {shuffled:.2f}; allocations an event {allocated}\nof the goal: {reached}")
-    write_result("b4-parse", rows, goal, reached, "quick" if options.quick else "full",
+    write_result("b4-parse", rows, goal, reached, f"{'quick' if options.quick else 'full'}: {options.events:,} events, {options.seconds:g} s for each case, {runs_of(rows)} run(s)",
                  bars("B4: reading and validating an event", {form: {name: of(name, form) for name in names if of(name, form)} for form in FORMS},
                       "CPU nanoseconds an event: less is better", logarithmic=True))  # fmt: skip
 

@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from measure import BIN, Cpu, arguments, scratch, spread, table, take_turns, write_result  # noqa: E402
+from measure import BIN, Cpu, arguments, runs_of, scratch, spread, table, take_turns, write_result  # noqa: E402
 from millrace_server import BINARY, KEY, Server, free_port  # noqa: E402
 from peers import Engine, Peer, Postgres, Redis, get  # noqa: E402
 from picture import bars  # noqa: E402
@@ -256,7 +256,7 @@ def main():
     print("of the goal:", reached)
     groups = {title: {name: of(name, value) for name in names if of(name, value)} for title, value in
               (("on screen, p50", "screen_p50_ms"), ("on screen, p99", "screen_p99_ms"), ("in SQL, p99", "sql_p99_ms"))}  # fmt: skip
-    write_result("b9-freshness", rows, goal, reached, f"{'quick' if options.quick else 'full'}: {options.seconds} s of numbers for each case, {options.runs} run(s)",
+    write_result("b9-freshness", rows, goal, reached, f"{'quick' if options.quick else 'full'}: {options.seconds} s of numbers for each case, {runs_of(rows)} run(s)",
                  bars("B9: how old is what one sees", groups, "milliseconds: less is better", logarithmic=True))  # fmt: skip
 
 
