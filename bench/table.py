@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the table of benchmarks in docs/performance.md from the scenarios' result.json files. `make bench` ends with it."""
+"""Writes the table of benchmarks in docs/performance.md, and the last line of each scenario's README, from the result.json files.
+`make bench` ends with it."""
 
 import json
 import statistics
@@ -34,6 +35,16 @@ def figures(scenario, result):
             yield f"| {case} | " + " | ".join(cells) + " |"
 
 
+def last_line(folder, result):
+    """What the last run reached, at the end of the scenario's README."""
+    readme = folder / "README.md"
+    begin = "Last result"
+    kept = [line for line in readme.read_text().rstrip().split("\n") if not line.startswith(begin)]
+    reached = "; ".join(f"{goal} {number(wanted)}: {result['reached'].get(goal, '')}" for goal, wanted in result["goal"].items())
+    line = f"{begin} ([picture](picture.svg), [rows](result.json); {result['date']}, {result['form']}), as a ratio of each goal: {reached}."
+    readme.write_text("\n".join(kept).rstrip() + "\n\n" + line + "\n")
+
+
 def main():
     page = ROOT / "docs/performance.md"
     lines = ["| | goal | reached of it |", "| --- | --- | --- |"]
@@ -43,6 +54,7 @@ def main():
         scenario = path.parent.name
         if "form" not in result:
             continue
+        last_line(path.parent, result)
         for goal, value in result["goal"].items():
             lines.append(f"| {scenario} | {goal}: {number(value)} | {result['reached'][goal]} |")
         details += [f"\n### {scenario}\n", f"{result['date']}, {result['machine']}, revision {result['revision']}; {result['form']}. "
