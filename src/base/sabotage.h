@@ -25,6 +25,9 @@ enum class Sabotage {
   kPositionAfterFlush,  // the checkpoint's position is taken after the flush
   kForgetByClock,       // what is forgotten depends on when it is read
   kHalfFailedPassed,    // a refused batch is given up as a whole
+  // Of process_test alone:
+  kViewsCountGaps,     // a view that is read from the log again counts places without a row
+  kViewsNotRestarted,  // a view keeps what it has counted of events that the store then refused
 };
 
 struct SabotageName {

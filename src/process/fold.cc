@@ -37,8 +37,13 @@ void Fold::decide(EventBatch* rows) {
     if (repeat) {
       state_.gaps.add({position_, position_.plus(1)});
       ++repeats_;
-    } else if (rows != nullptr) {
-      rows->append(event, position_);
+    } else {
+      if (rows != nullptr) {
+        rows->append(event, position_);
+      }
+      if (views_ != nullptr) {
+        views_->fold(event, position_);
+      }
     }
     position_ = position_.plus(1);
   }

@@ -5,6 +5,7 @@
 #include "model/batch.h"
 #include "process/log_cursor.h"
 #include "process/snapshot.h"
+#include "views/views.h"
 
 namespace millrace {
 
@@ -15,6 +16,8 @@ class Fold {
   // Folds the events of an intact entry that lie at or past position(), and appends those that are rows to `rows`
   // (where it isn't null). Repeats become gaps. position() is then the entry's end, or where it stops being a record.
   Result<EntryPart> fold(const StreamEntry& entry, EventBatch* rows);
+  // Rows are folded into these views too, of the records that their owner has begun; null: into none.
+  void fold_into(PartitionViews* views) { views_ = views; }
   // Passes over places whose events can't be read.
   void pass(SequenceNumber until) { position_ = until; }
 
@@ -33,6 +36,7 @@ class Fold {
   void decide(EventBatch* rows);
 
   FoldState state_;
+  PartitionViews* views_ = nullptr;
   SequenceNumber position_;  // of the first of the pending events
   Pending pending_[kGroup];
   std::size_t pending_count_ = 0;

@@ -10,6 +10,7 @@
 #include "store/store.h"
 #include "stream/failed_events.h"
 #include "stream/stream.h"
+#include "views/views.h"
 
 namespace millrace {
 
@@ -48,6 +49,7 @@ struct ProcessorParts {
   FailedEvents& failed;
   FileSystem& files;
   Metrics& metrics;
+  Views* views = nullptr;  // none when null
 };
 
 }  // namespace millrace

@@ -66,7 +66,8 @@ class ProcessFixture : public testing::Test {
   std::uint64_t end() { return stream_.state(kPartition).durable_end.value; }
 
   void start() {
-    processor_ = std::make_unique<Processor>(ProcessorParts{stream_, connection_, failed_, files_, metrics_}, options_);
+    processor_ = std::make_unique<Processor>(
+        ProcessorParts{stream_, connection_, failed_, files_, metrics_, views_.get()}, options_);
   }
   StepResult step() {
     StepResult result = processor_->step(wall_, now_);
@@ -135,6 +136,7 @@ class ProcessFixture : public testing::Test {
   SimMachine machine_{"/process"};
   SimFiles& files_ = machine_.files;
   Metrics metrics_;
+  std::unique_ptr<Views> views_;  // none, unless a test makes some
   TimeNs wall_ = kStart;
   TimeNs now_ = 0;
   std::unique_ptr<Processor> processor_;

@@ -12,7 +12,10 @@
 namespace millrace {
 
 Processor::Processor(const ProcessorParts& parts, const ProcessorOptions& options)
-    : parts_(parts), options_(options), inserter_(parts.store, parts.failed, parts.metrics) {
+    : parts_(parts),
+      options_(options),
+      inserter_(parts.store, parts.failed, parts.metrics),
+      views_(parts.views != nullptr ? &parts.views->partition(options.partition) : nullptr) {
   begin_recovery();
   progress_.partition = options.partition;
 }
@@ -78,6 +81,14 @@ Result<StepResult> Processor::step_once() {
     pass_damage();
     return StepResult{};
   }
+  if (views_ != nullptr && views_->stale()) {
+    std::lock_guard lock(views_->lock());
+    views_->sync();
+    views_behind_ = true;
+  }
+  if (views_behind_ && std::exchange(views_turn_, !views_turn_)) {
+    return read_views();
+  }
   return read();
 }
 
@@ -101,6 +112,7 @@ Result<StepResult> Processor::recover() {
   fold_.emplace(recovery_->take_fold());
   cursor_.emplace(recovery_->take_cursor());
   snapshots_.emplace(recovery_->take_snapshots());
+  view_snapshot_ = {recovery_->take_views(), recovery_->views_position()};
   written_position_ = recovery_->written_position();
   recovery_.reset();
   batch_.generation = stored_.generation;
@@ -109,6 +121,7 @@ Result<StepResult> Processor::recover() {
   checkpoint_due_ = now_;
   bytes_since_snapshot_ = 0;
   // Other limits hold from here on; a snapshot says so, before the next event is read.
+  begin_views();
   IdTable& ids = fold_->state().ids;
   IdLimits limits = ids.limits();
   if (limits.ids_max != options_.ids.ids_max || limits.window_ns != options_.ids.window_ns) {
@@ -119,6 +132,25 @@ Result<StepResult> Processor::recover() {
                                         {"epoch", stored_.epoch.value},
                                         {"from", stored_.counts.position.value},
                                         {"rows", stored_.counts.rows}});
+  return StepResult{};
+}
+
+void Processor::begin_views() {
+  if (views_ == nullptr) {
+    return;
+  }
+  std::lock_guard lock(views_->lock());
+  views_->begin(view_snapshot_.first, view_snapshot_.second);
+  view_snapshot_ = {};
+  view_reader_.emplace(parts_.stream, options_.partition, *views_);
+  views_behind_ = true;
+  fold_->fold_into(views_);
+}
+
+// The log once more, for views that are behind; the store has its turns in between.
+Result<StepResult> Processor::read_views() {
+  MR_ASSIGN(bool live, view_reader_->step(fold_->gaps(), fold_->position(), options_.step_events_max));
+  views_behind_ = !live;
   return StepResult{};
 }
 
@@ -137,7 +169,7 @@ Result<StepResult> Processor::read() {
     Result<StreamEntry> entry = next_entry();
     at_end_ = !entry.ok() && entry.error().code == Code::kNotFound;
     if (at_end_) {
-      return wait();
+      return views_behind_ ? StepResult{} : wait();
     }
     if (!entry.ok()) {
       return entry.error();
@@ -161,7 +193,7 @@ Result<void> Processor::fold(const StreamEntry& entry) {
   SequenceNumber before = fold_->position();
   std::uint64_t repeats_before = fold_->repeats();
   tell_sabotage_clock(wall_);
-  MR_ASSIGN(EntryPart part, fold_->fold(entry, &batch_));
+  MR_ASSIGN(EntryPart part, fold_with_views(entry));
   if (!part.readable) {
     damage_ = SequenceRange{part.next, entry.range.end};
   }
@@ -176,6 +208,17 @@ Result<void> Processor::fold(const StreamEntry& entry) {
   return {};
 }
 
+Result<EntryPart> Processor::fold_with_views(const StreamEntry& entry) {
+  if (views_ == nullptr) {
+    return fold_->fold(entry, &batch_);
+  }
+  std::lock_guard lock(views_->lock());
+  views_->begin_record(fold_->position(), entry.received, true);
+  Result<EntryPart> part = fold_->fold(entry, &batch_);
+  views_->end_record(fold_->position());
+  return part;
+}
+
 // The store has no rows past the fold (recovery made sure of that): what can't be read is lost.
 void Processor::pass_damage() {
   std::uint64_t lost = damage_->end.value - damage_->begin.value;
@@ -184,6 +227,10 @@ void Processor::pass_damage() {
   parts_.metrics.add(Metric::kProcessLost, static_cast<std::int64_t>(lost));
   fold_->gaps().add(*damage_);
   fold_->pass(damage_->end);
+  if (views_ != nullptr) {
+    std::lock_guard lock(views_->lock());
+    views_->skip(damage_->begin, damage_->end, 0, true);
+  }
   stored_.counts.lost += lost;
   damage_.reset();
   advance({});
@@ -232,6 +279,12 @@ void Processor::end_batch() {
   const InsertTally& tally = inserter_.tally();
   for (SequenceNumber place : tally.failed) {
     fold_->gaps().add({place, place.plus(1)});
+  }
+  if (views_ != nullptr && !tally.failed.empty() && !sabotaged(Sabotage::kViewsNotRestarted)) {
+    // They were folded before the store refused them; it happens too rarely to be worth undoing one by one.
+    std::lock_guard lock(views_->lock());
+    views_->restart();
+    views_behind_ = true;
   }
   batch_.clear();
   advance(tally);
@@ -335,7 +388,7 @@ Result<StepResult> Processor::snapshot() {
   MR_TRY(check_owner());
   MR_TRY(parts_.store.flush());
   fold_->gaps().raise_floor(std::min(parts_.stream.state(options_.partition).begin, stored_.counts.position));
-  MR_ASSIGN(std::uint64_t bytes, snapshots_->save(stored_, fold_->state()));
+  MR_ASSIGN(std::uint64_t bytes, snapshots_->save(stored_, fold_->state(), views_ != nullptr ? views_->encode() : ""));
   parts_.metrics.add(Metric::kProcessSnapshotBytes, static_cast<std::int64_t>(bytes));
   snapshot_wanted_ = false;
   bytes_since_snapshot_ = 0;

@@ -9,6 +9,7 @@
 #include "process/inserter.h"
 #include "process/options.h"
 #include "process/recovery.h"
+#include "process/view_reader.h"
 #include "stream/progress.h"
 
 namespace millrace {
@@ -54,8 +55,11 @@ class Processor {
   void begin_recovery();
   Result<StepResult> recover();
   Result<StepResult> read();
+  void begin_views();
+  Result<StepResult> read_views();
   Result<StreamEntry> next_entry();
   Result<void> fold(const StreamEntry& entry);
+  Result<EntryPart> fold_with_views(const StreamEntry& entry);
   void pass_damage();
   StepResult wait() const;
 
@@ -94,6 +98,11 @@ class Processor {
     TimeNs at = 0;  // monotonic
     Checkpoint checkpoint;
   };
+  PartitionViews* const views_;  // null when there are none
+  std::pair<std::string, SequenceNumber> view_snapshot_;
+  std::optional<ViewReader> view_reader_;
+  bool views_behind_ = false;
+  bool views_turn_ = false;
   std::deque<Taken> trail_;  // not written yet; one at a time unless checkpoint_trail_ns is set
 
   EventBatch batch_;

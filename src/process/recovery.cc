@@ -155,6 +155,8 @@ Result<void> Recovery::begin_fold(std::optional<Snapshot> snapshot) {
   SequenceNumber from;
   if (snapshot) {
     from = snapshot->checkpoint.counts.position;
+    views_ = std::move(snapshot->views);
+    views_position_ = from;
     fold_.emplace(std::move(snapshot->state), from);
   } else {
     fold_.emplace(FoldState{IdHasher(random_bytes(kIdSecretBytes)), IdTable(options_.ids), Gaps()}, from);

@@ -26,6 +26,9 @@ class Recovery {
   SequenceNumber written_position() const { return old_position_; }
   Fold take_fold() { return std::move(*fold_); }
   LogCursor take_cursor() { return std::move(*cursor_); }
+  // The views' states in the snapshot that the fold began with, and its position.
+  std::string take_views() { return std::move(views_); }
+  SequenceNumber views_position() const { return views_position_; }
   SnapshotFolder take_snapshots() { return std::move(*snapshots_); }
 
  private:
@@ -76,6 +79,8 @@ class Recovery {
   std::optional<SnapshotFolder> snapshots_;
   std::optional<Fold> fold_;
   std::optional<LogCursor> cursor_;
+  std::string views_;
+  SequenceNumber views_position_;
   bool ids_incomplete_ = false;  // the log was cut behind the snapshot: repeats may not be recognised
 
   std::vector<SequenceRange> to_search_;

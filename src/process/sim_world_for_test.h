@@ -12,6 +12,7 @@
 #include "process/plain_ids_for_test.h"
 #include "process/processor.h"
 #include "process/sim_parts_for_test.h"
+#include "process/sim_views_for_test.h"
 #include "stream/memory/memory_stream.h"
 
 namespace millrace {
@@ -28,6 +29,7 @@ class SimWorld {
     std::unique_ptr<SimDisk> disk;
     std::unique_ptr<SimFiles> files;
     std::unique_ptr<SimConnection> store;
+    std::unique_ptr<Views> views;
     std::unique_ptr<Processor> processor;
   };
   struct Late {  // an insert that an old owner has begun and not yet sent
@@ -58,6 +60,7 @@ class SimWorld {
   void calm_down();
   void catch_up();
   std::optional<std::string> check();
+  std::optional<std::string> check_views(const std::vector<MemoryStore::Row>& rows);
   std::optional<std::string> check_last_checkpoint(const std::vector<MemoryStore::Row>& rows);
   std::optional<std::string> check_rows(const std::vector<MemoryStore::Row>& rows);
   Sent make_event();

@@ -89,7 +89,8 @@ Result<Snapshot> SnapshotFolder::read(std::uint64_t number, Kept& kept) {
     ids.restore(std::move(*raw.ids.open));
   }
   ids.restore_position(raw.ids.next_chunk, raw.ids.newest_received);
-  return Snapshot{std::move(raw.checkpoint), {IdHasher(raw.ids.secret), std::move(ids), std::move(raw.gaps)}};
+  return Snapshot{
+      std::move(raw.checkpoint), {IdHasher(raw.ids.secret), std::move(ids), std::move(raw.gaps)}, std::move(raw.views)};
 }
 
 Result<std::optional<Snapshot>> SnapshotFolder::load() {
@@ -113,9 +114,9 @@ Result<std::optional<Snapshot>> SnapshotFolder::load() {
   return std::optional<Snapshot>();
 }
 
-Result<std::uint64_t> SnapshotFolder::save(const Checkpoint& checkpoint, FoldState& state) {
+Result<std::uint64_t> SnapshotFolder::save(const Checkpoint& checkpoint, FoldState& state, std::string views) {
   std::uint64_t written = 0;
-  SnapshotBytes raw{checkpoint, {}, state.gaps};
+  SnapshotBytes raw{checkpoint, {}, state.gaps, std::move(views)};
   raw.ids.secret = state.hasher.secret();
   raw.ids.limits = state.ids.limits();
   raw.ids.next_chunk = state.ids.next_chunk();

@@ -1,6 +1,7 @@
 #pragma once
-// What a fold of the log has come to at one exact position: the checkpoint there, the ids, the places without a row. A
-// start goes on from the newest whole snapshot instead of from the log's begin. Files in the processor's folder:
+// What a fold of the log has come to at one exact position: the checkpoint there, the ids, the places without a row,
+// the views. A start goes on from the newest whole snapshot instead of from the log's begin. Files in the processor's
+// folder:
 //
 //   snapshot-p<partition>-<number>   replaced by one with a higher number; the two newest are kept
 //   ids-p<partition>-<chunk>         a sealed chunk of ids, written once, for as long as a snapshot names it
@@ -25,7 +26,7 @@ inline constexpr std::uint32_t kIdChunkMagic = 0x4449524d;  // the bytes "MRID"
 inline constexpr std::uint16_t kIdChunkVersion = 1;
 
 // A section is u32 kind, u64 bytes, content. A reader skips kinds that it doesn't know.
-enum class SnapshotSection : std::uint32_t { kCheckpoint = 1, kIds = 2, kGaps = 3 };
+enum class SnapshotSection : std::uint32_t { kCheckpoint = 1, kIds = 2, kGaps = 3, kViews = 4 };
 
 struct FoldState {
   IdHasher hasher;
@@ -36,6 +37,7 @@ struct FoldState {
 struct Snapshot {
   Checkpoint checkpoint;
   FoldState state;
+  std::string views;  // as PartitionViews::encode() gave them; empty when there were none
 };
 
 // The snapshots of one partition. One thread.
@@ -51,7 +53,7 @@ class SnapshotFolder {
 
   // Writes the sealed chunks that are not in their files yet, then the snapshot; then removes what neither it nor the
   // one before needs. Gives the bytes written.
-  Result<std::uint64_t> save(const Checkpoint& checkpoint, FoldState& state);
+  Result<std::uint64_t> save(const Checkpoint& checkpoint, FoldState& state, std::string views = {});
 
   // The log is needed from here on to start from the older of the snapshots that are kept; 0 when there are not two.
   SequenceNumber log_needed_from() const;

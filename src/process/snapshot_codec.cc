@@ -152,6 +152,9 @@ std::string encode_snapshot(const SnapshotBytes& snapshot) {
   std::string gaps;
   snapshot.gaps.append_to(gaps);
   append_section(bytes, SnapshotSection::kGaps, gaps);
+  if (!snapshot.views.empty()) {
+    append_section(bytes, SnapshotSection::kViews, snapshot.views);
+  }
   append_le(bytes, crc32c(bytes));
   return bytes;
 }
@@ -173,6 +176,8 @@ Result<SnapshotBytes> decode_snapshot(std::string_view bytes) {
     } else if (kind == SnapshotSection::kGaps) {
       MR_ASSIGN(snapshot.gaps, Gaps::parse(section));
       found |= 4;
+    } else if (kind == SnapshotSection::kViews) {
+      snapshot.views = section;
     }
   }
   if (!reader.ok() || found != 7) {

@@ -31,6 +31,7 @@ struct SnapshotBytes {
   Checkpoint checkpoint;
   IdSection ids;
   Gaps gaps;
+  std::string views = {};
 };
 
 std::string encode_snapshot(const SnapshotBytes& snapshot);
