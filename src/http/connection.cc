@@ -102,6 +102,8 @@ void Connection::on_task(Task task) {
       if (wire_.begun) return close(Ending::kReset);  // the client must see that the answer is cut off
       refuse(kDropped);
       break;
+    case Task::kDetach:
+      return detach();
   }
   advance();
 }
@@ -384,10 +386,22 @@ void Connection::close(Ending ending) {
   state_ = State::kClosed;
   if (!lent) forget_body();
   ending == Ending::kReset ? wire_.stream.reset_when_closed() : wire_.stream.abort();
+  leave();
+}
+
+void Connection::leave() {
   loop_->unwatch(wire_.stream.fd());
   loop_->remove(*this);
   server_.metrics.add(Metric::kHttpConnections, -1);
   server_.leave(group_);
+}
+
+void Connection::detach() {
+  std::shared_ptr<Connection> self = shared_from_this();
+  state_ = State::kClosed;
+  leave();
+  Exchange::DetachHandler next = std::exchange(detached_, nullptr);
+  next(wire_.stream.take_fd().release());
 }
 
 }  // namespace millrace::http

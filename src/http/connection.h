@@ -50,6 +50,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   // Before Task::kBody: what is to be done with the body.
   void set_body_handler(std::unique_ptr<ServerExchange> idle, std::size_t bytes_max, Exchange::BodyHandler next);
 
+  // Before Task::kDetach: who gets the socket.
+  void set_detach_handler(Exchange::DetachHandler next) { detached_ = std::move(next); }
+
   // In the loop's thread.
   void on_task(Task task);
   void on_events(std::uint32_t events) override;
@@ -80,6 +83,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   bool finish_request();
   bool refuse(const Refusal& refusal);
   void forget_body();
+  void detach();
+  void leave();
 
   const std::shared_ptr<Loop> loop_;
   ServerState& server_;
@@ -102,6 +107,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   Exchange::BodyHandler next_;
   std::string body_;           // of chunks, put together
   std::size_t body_size_ = 0;  // of it, without what stands behind
+  Exchange::DetachHandler detached_;
 };
 
 // The Exchange that a handler gets: the right to use the connection's wire until it is handed back.
@@ -119,8 +125,10 @@ class ServerExchange final : public Exchange {
   Result<void> end() override;
   bool abandoned() override;
   std::int64_t waiting_ms() const override { return connection_ != nullptr ? connection_->loop().waiting_ms() : 0; }
+  bool can_detach() const override;
 
  protected:
+  void start_detach(std::unique_ptr<Exchange> self, DetachHandler next) override;
   void start_body(std::unique_ptr<Exchange> self, std::size_t bytes_max, BodyHandler next) override;
 
  private:

@@ -77,6 +77,17 @@ Result<void> ServerExchange::end() {
   return {};
 }
 
+bool ServerExchange::can_detach() const {
+  return connection_ && !connection_->wire().begun && !connection_->wire().stream.is_tls();
+}
+
+void ServerExchange::start_detach(std::unique_ptr<Exchange> self, DetachHandler next) {
+  MR_CHECK(can_detach() && self.get() == this);
+  std::shared_ptr<Connection> connection = std::move(connection_);
+  connection->set_detach_handler(std::move(next));
+  Connection::hand_back(std::move(connection), Task::kDetach);
+}
+
 bool ServerExchange::abandoned() { return !connection_ || connection_->wire().stream.peer_closed(); }
 
 }  // namespace millrace::http

@@ -20,7 +20,7 @@ namespace millrace::http {
 class Connection;
 
 // What a connection is told by whoever had its exchange.
-enum class Task { kStart, kResume, kTurn, kReply, kBody, kEnded, kDropped };
+enum class Task { kStart, kResume, kTurn, kReply, kBody, kEnded, kDropped, kDetach };
 
 // Told of the events (of epoll_wait()) on a descriptor, in the loop's thread.
 class Watched {

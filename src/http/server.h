@@ -88,8 +88,18 @@ class Exchange {
   // has only a head keeps this short.
   virtual std::int64_t waiting_ms() const { return 0; }
 
+  // Gives the connection away for good, before any answer: `next` gets its socket (non-blocking, for it to close) on
+  // the I/O thread, and the server knows nothing of it any more. Not for connections with TLS.
+  using DetachHandler = std::function<void(int socket)>;
+  virtual bool can_detach() const { return false; }
+  static void detach(std::unique_ptr<Exchange> exchange, DetachHandler next) {
+    Exchange* raw = exchange.get();
+    raw->start_detach(std::move(exchange), std::move(next));
+  }
+
  protected:
   virtual void start_body(std::unique_ptr<Exchange> self, std::size_t bytes_max, BodyHandler next) = 0;
+  virtual void start_detach(std::unique_ptr<Exchange> self, DetachHandler next) { (void)self, (void)next; }
 };
 
 using Handler = std::function<void(std::unique_ptr<Exchange>)>;

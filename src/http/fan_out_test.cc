@@ -1,0 +1,211 @@
+#include "http/fan_out.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/socket_stream.h"
+
+namespace millrace::http {
+namespace {
+
+FramePtr frame(std::uint64_t number, const std::string& data = "x") {
+  return std::make_shared<const Frame>(Frame{number, "data: " + data + "\n\n"});
+}
+
+// One end for the fan-out, one to read from.
+struct Ends {
+  Ends() {
+    int pair[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    theirs = pair[0];
+    ::fcntl(theirs, F_SETFL, O_NONBLOCK);
+    ours.reset(pair[1]);
+  }
+  // Reads until `wanted` has come at the end of what was read.
+  std::string read_until(const std::string& wanted) {
+    std::string text;
+    while (!text.ends_with(wanted)) {
+      pollfd waiting{ours.get(), POLLIN, 0};
+      if (::poll(&waiting, 1, 20'000) != 1) return text + " (nothing more comes)";
+      char bytes[64 << 10];
+      ssize_t got = ::read(ours.get(), bytes, sizeof bytes);
+      if (got <= 0) return text + " (ended)";
+      text.append(bytes, static_cast<std::size_t>(got));
+    }
+    return text;
+  }
+  bool ended() { return read_until("\1").ends_with("(ended)"); }
+  int theirs = -1;
+  UniqueFd ours;
+};
+
+class FanOutTest : public testing::Test {
+ protected:
+  Reader reader(std::uint64_t after = 0) {
+    Reader made;
+    made.id = "i";
+    made.first = "head\n";
+    made.places = {{channel_, after}};
+    return made;
+  }
+  // Waits for a gauge that the reactors' threads change.
+  void wait_for_viewers(std::int64_t wanted) {
+    while (metrics_.get(Metric::kLiveViewers) != wanted) ::sched_yield();
+  }
+  ChannelPtr channel_ = std::make_shared<Channel>();
+  Metrics metrics_;
+};
+
+TEST(Channel, ReadersGoOnWhereTheyWereAndOthersGetTheBase) {
+  Channel channel;
+  EXPECT_EQ(channel.next(0), nullptr);
+  channel.publish_base(frame(5));
+  EXPECT_EQ(channel.next(0)->number, 5U);
+  for (std::uint64_t number = 6; number <= 10; ++number) channel.publish(frame(number));
+  EXPECT_EQ(channel.next(0)->number, 5U);
+  EXPECT_EQ(channel.next(5)->number, 6U);
+  EXPECT_EQ(channel.next(9)->number, 10U);
+  EXPECT_EQ(channel.next(10), nullptr);
+  EXPECT_EQ(channel.next(3)->number, 5U) << "what it knows is older than all that is kept";
+  EXPECT_EQ(channel.next(77)->number, 5U) << "what it says that it knows never was";
+}
+
+TEST(Channel, ASlowReaderGetsTheNewerBase) {
+  Channel channel;
+  channel.publish_base(frame(1));
+  for (std::uint64_t number = 2; number <= 20; ++number) channel.publish(frame(number));
+  channel.publish_base(frame(20));
+  EXPECT_EQ(channel.next(1)->number, 20U);
+  EXPECT_EQ(channel.next(15)->number, 16U) << "near enough to go on";
+  EXPECT_EQ(channel.next(0)->number, 20U);
+  channel.publish(frame(21));
+  EXPECT_EQ(channel.next(20)->number, 21U);
+}
+
+TEST(Channel, ABaseThatChangesEverythingEndsWhatWasBefore) {
+  Channel channel;
+  channel.publish_base(frame(1));
+  channel.publish(frame(2));
+  channel.publish_base(frame(3));
+  EXPECT_EQ(channel.next(1)->number, 3U);
+  EXPECT_EQ(channel.next(2)->number, 3U);
+  EXPECT_EQ(channel.behind_base(), 0U);
+}
+
+TEST_F(FanOutTest, EveryReaderGetsTheBaseAndWhatComesAfter) {
+  auto fan_out = FanOut::make({}, metrics_);
+  channel_->publish_base(frame(1, "base"));
+  std::vector<Ends> ends(20);
+  for (Ends& one : ends) ASSERT_TRUE(fan_out->add(one.theirs, reader()).ok());
+  for (Ends& one : ends) EXPECT_EQ(one.read_until("base\n\n"), "head\nid: i.1\ndata: base\n\n");
+  channel_->publish(frame(2, "more"));
+  fan_out->wake();
+  for (Ends& one : ends) EXPECT_EQ(one.read_until("more\n\n"), "id: i.2\ndata: more\n\n");
+  EXPECT_EQ(metrics_.get(Metric::kLiveViewers), 20);
+  EXPECT_EQ(metrics_.get(Metric::kLiveFrames), 40);
+}
+
+TEST_F(FanOutTest, AReaderThatComesBackGoesOnBehindItsLastFrame) {
+  auto fan_out = FanOut::make({}, metrics_);
+  channel_->publish_base(frame(1));
+  channel_->publish(frame(2));
+  channel_->publish(frame(3, "third"));
+  Ends ends;
+  ASSERT_TRUE(fan_out->add(ends.theirs, reader(2)).ok());
+  EXPECT_EQ(ends.read_until("third\n\n"), "head\nid: i.3\ndata: third\n\n");
+}
+
+TEST_F(FanOutTest, ASlowReaderSkipsToTheNewestStateAndOthersDontWait) {
+  auto fan_out = FanOut::make({}, metrics_);
+  std::string large(1 << 20, 'a');
+  channel_->publish_base(frame(1, large));
+  Ends slow, quick;
+  ASSERT_TRUE(fan_out->add(slow.theirs, reader()).ok());
+  ASSERT_TRUE(fan_out->add(quick.theirs, reader()).ok());
+  quick.read_until(large + "\n\n");
+  for (std::uint64_t number = 2; number <= 100; ++number) {
+    channel_->publish(frame(number, fmt::format("n{}", number)));
+    if (number % 10 == 0) channel_->publish_base(frame(number, fmt::format("base{}", number)));
+    fan_out->wake();
+    if (number < 100) quick.read_until(fmt::format("data: n{}\n\n", number));
+  }
+  std::string last = slow.read_until("base100\n\n");
+  EXPECT_TRUE(last.starts_with("head\nid: i.1\ndata: aaa"));
+  EXPECT_EQ(last.find("n50"), std::string::npos);
+  EXPECT_GT(metrics_.get(Metric::kLiveSkipped), 50);
+}
+
+TEST_F(FanOutTest, AReaderThatTakesNothingForTooLongIsClosed) {
+  FanOutLimits limits;
+  limits.stall_ms = 1;
+  auto fan_out = FanOut::make(limits, metrics_);
+  channel_->publish_base(frame(1, std::string(4 << 20, 'a')));
+  Ends stalled;
+  ASSERT_TRUE(fan_out->add(stalled.theirs, reader()).ok());
+  wait_for_viewers(0);
+  EXPECT_TRUE(stalled.ended());
+}
+
+TEST_F(FanOutTest, AQuietReaderGetsCommentsAndOneThatLeavesIsForgotten) {
+  FanOutLimits limits;
+  limits.comment_ms = 1;
+  auto fan_out = FanOut::make(limits, metrics_);
+  {
+    Ends ends;
+    ASSERT_TRUE(fan_out->add(ends.theirs, reader()).ok());
+    EXPECT_EQ(ends.read_until(":\n\n"), "head\n:\n\n");
+  }
+  wait_for_viewers(0);
+}
+
+TEST_F(FanOutTest, MoreThanAreTakenAreClosedAtOnce) {
+  FanOutLimits limits;
+  limits.readers = 3;
+  limits.readers_per_reactor = 2;
+  auto fan_out = FanOut::make(limits, metrics_);
+  channel_->publish_base(frame(1, "base"));
+  std::vector<Ends> ends(4);
+  for (std::size_t i = 0; i < 3; ++i) ASSERT_TRUE(fan_out->add(ends[i].theirs, reader()).ok());
+  EXPECT_FALSE(fan_out->room());
+  EXPECT_EQ(fan_out->add(ends[3].theirs, reader()).error().code, Code::kFull);
+  EXPECT_TRUE(ends[3].ended());
+  for (std::size_t i = 0; i < 3; ++i) ends[i].read_until("base\n\n");
+}
+
+TEST_F(FanOutTest, TheirSocketsDontCountAgainstTheProcess) {
+  auto fan_out = FanOut::make({}, metrics_);
+  channel_->publish_base(frame(1, "base"));
+  auto open_descriptors = [] {
+    int count = 0;
+    for (int fd = 0; fd < 4096; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return count;
+  };
+  {
+    Ends first;  // makes the reactor
+    ASSERT_TRUE(fan_out->add(first.theirs, reader()).ok());
+    first.read_until("base\n\n");
+  }
+  int before = open_descriptors();
+  std::vector<Ends> ends(100);
+  for (Ends& one : ends) ASSERT_TRUE(fan_out->add(one.theirs, reader()).ok());
+  EXPECT_EQ(open_descriptors(), before + 100) << "the readers' own ends alone";
+}
+
+TEST_F(FanOutTest, StoppingClosesEverySocket) {
+  auto fan_out = FanOut::make({}, metrics_);
+  channel_->publish_base(frame(1, "base"));
+  Ends ends;
+  ASSERT_TRUE(fan_out->add(ends.theirs, reader()).ok());
+  ends.read_until("base\n\n");
+  fan_out->stop();
+  EXPECT_TRUE(ends.ended());
+  EXPECT_EQ(metrics_.get(Metric::kLiveViewers), 0);
+}
+
+}  // namespace
+}  // namespace millrace::http

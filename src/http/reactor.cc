@@ -1,0 +1,332 @@
+#include "http/reactor.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+namespace millrace::http {
+namespace {
+
+constexpr int kEventsAtOnce = 512;
+constexpr int kTickMs = 1'000;
+constexpr int kWaitingBytes = 1 << 20;  // of sockets that are on their way to the reactor
+constexpr int kSendBytes = 128 << 10;   // of a reader's socket: bounds what the kernel keeps for one that is slow
+constexpr std::string_view kComment = ":\n\n";
+
+void close_all_but(const std::vector<int>& kept) {
+  unsigned from = 3;
+  for (int one : kept) {
+    auto here = static_cast<unsigned>(one);
+    if (here > from) ::close_range(from, here - 1, 0);
+    from = std::max(from, here + 1);
+  }
+  ::close_range(from, ~0U, 0);
+}
+
+void watch(int poller, int fd, std::uint32_t events, void* whose) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = whose;
+  ::epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Reactor>> Reactor::start(const FanOutLimits& limits, Metrics& metrics) {
+  std::unique_ptr<Reactor> reactor(new Reactor(limits, metrics));
+  int pair[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+    return unavailable(fmt::format("no sockets for a reactor: {}", std::strerror(errno)));
+  }
+  reactor->in_.reset(pair[0]);
+  reactor->out_.reset(pair[1]);
+  ::setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &kWaitingBytes, sizeof kWaitingBytes);
+  reactor->bell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  reactor->bell_number_ = reactor->bell_.get();
+  if (reactor->bell_number_ < 0) {
+    return unavailable(fmt::format("no descriptor for a reactor: {}", std::strerror(errno)));
+  }
+  reactor->thread_.emplace("live", [raw = reactor.get()] { raw->run(); });
+  std::unique_lock lock(reactor->mutex_);
+  reactor->ready_changed_.wait(lock, [&] { return reactor->ready_; });
+  return reactor;
+}
+
+Reactor::~Reactor() {
+  stopping_ = true;
+  wake();
+  thread_.reset();
+}
+
+// A table of descriptors of the thread's own, without everybody else's sockets and files: else these would live on
+// here after they were closed there. Where the system refuses, the table is shared.
+void Reactor::own_descriptors() {
+  if (::unshare(CLONE_FILES) != 0) {
+    log_warning("live viewers share the process's descriptors", {{"reason", std::strerror(errno)}});
+    return;
+  }
+  std::vector<int> kept = {in_.get(), bell_number_};
+  std::sort(kept.begin(), kept.end());
+  close_all_but(kept);
+}
+
+void Reactor::run() {
+  int in = in_.get();
+  own_descriptors();
+  poller_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  watch(poller_.get(), in, EPOLLIN, nullptr);
+  watch(poller_.get(), bell_number_, EPOLLIN, this);
+  {
+    std::lock_guard lock(mutex_);
+    ready_ = true;
+    ready_changed_.notify_all();
+  }
+  std::int64_t next_tick = now_ms() + kTickMs;
+  std::vector<epoll_event> events(kEventsAtOnce);
+  while (!stopping_) {
+    int wait = static_cast<int>(std::clamp<std::int64_t>(next_tick - now_ms(), 0, kTickMs));
+    int count = ::epoll_wait(poller_.get(), events.data(), kEventsAtOnce, wait);
+    for (int i = 0; i < count; ++i) {
+      void* whose = events[static_cast<std::size_t>(i)].data.ptr;
+      if (whose == nullptr) {
+        take_sockets();
+      } else if (whose == this) {
+        std::uint64_t rings = 0;
+        (void)!::read(bell_number_, &rings, sizeof rings);
+        look_at_channels();
+      } else {
+        on_event(*static_cast<Viewer*>(whose), events[static_cast<std::size_t>(i)].events);
+      }
+    }
+    closed_.clear();
+    if (std::int64_t now = now_ms(); now >= next_tick) {
+      tick(now);
+      closed_.clear();
+      next_tick = now + kTickMs;
+    }
+  }
+  take_sockets();  // or what is on its way would never be freed
+  while (!viewers_.empty()) close(*viewers_.back());
+  closed_.clear();
+  poller_.reset(-1);  // of this thread's table, like everything above
+}
+
+Result<void> Reactor::add(UniqueFd socket, std::unique_ptr<Reader> reader) {
+  Reader* raw = reader.get();
+  iovec piece{&raw, sizeof raw};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  int fd = socket.get();
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  readers_.fetch_add(1, std::memory_order_relaxed);
+  metrics_.add(Metric::kLiveViewers);
+  if (::sendmsg(out_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) != static_cast<ssize_t>(sizeof raw)) {
+    readers_.fetch_sub(1, std::memory_order_relaxed);
+    metrics_.add(Metric::kLiveViewers, -1);
+    return full("too many viewers come at once");
+  }
+  (void)reader.release();  // the reactor has it
+  return {};
+}
+
+void Reactor::wake() {
+  std::uint64_t one = 1;
+  (void)!::write(bell_number_, &one, sizeof one);
+}
+
+void Reactor::take_sockets() {
+  for (int taken = 0; taken < kEventsAtOnce; ++taken) {
+    Reader* raw = nullptr;
+    iovec piece{&raw, sizeof raw};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    if (::recvmsg(in_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof raw)) return;
+    std::unique_ptr<Reader> reader(raw);
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    UniqueFd socket;
+    if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+      socket.reset(fd);
+    }
+    if (socket.get() < 0) {  // this table is full
+      readers_.fetch_sub(1, std::memory_order_relaxed);
+      metrics_.add(Metric::kLiveViewers, -1);
+      continue;
+    }
+    begin(std::move(socket), std::move(reader));
+  }
+}
+
+void Reactor::begin(UniqueFd socket, std::unique_ptr<Reader> reader) {
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kSendBytes, sizeof kSendBytes);
+  auto made = std::make_unique<Viewer>();
+  Viewer& viewer = *made;
+  viewer.socket = std::move(socket);
+  viewer.index = static_cast<std::uint32_t>(viewers_.size());
+  viewer.since_ms = now_ms();
+  viewer.before = std::move(reader->first);
+  viewer.id = std::move(reader->id);
+  viewer.places = std::move(reader->places);
+  viewer.frame = std::make_shared<const Frame>();
+  viewers_.push_back(std::move(made));
+  for (const Reader::Place& place : viewer.places) {
+    Followed& followed = channels_[place.channel.get()];
+    if (followed.viewers.empty()) followed.newest = place.channel->newest();
+    followed.viewers.push_back(&viewer);
+  }
+  watch(poller_.get(), viewer.socket.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, &viewer);
+  pump(viewer);
+}
+
+void Reactor::on_event(Viewer& viewer, std::uint32_t events) {
+  if (viewer.socket.get() < 0) return;  // closed by an earlier event of this wait
+  if ((events & EPOLLIN) != 0) {
+    char scratch[4096];  // nothing that a reader sends means anything
+    ssize_t got = 0;
+    while ((got = ::recv(viewer.socket.get(), scratch, sizeof scratch, MSG_DONTWAIT)) > 0) continue;
+    if (got == 0) events |= EPOLLHUP;
+  }
+  if ((events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) != 0) return close(viewer);
+  if ((events & EPOLLOUT) != 0 && !viewer.writable) {
+    viewer.writable = true;
+    viewer.since_ms = now_ms();
+    pump(viewer);
+  }
+}
+
+void Reactor::look_at_channels() {
+  // Those that nobody reads any more may be gone.
+  std::erase_if(channels_, [](const auto& entry) { return entry.second.viewers.empty(); });
+  for (auto& [channel, followed] : channels_) {
+    std::uint64_t newest = channel->newest();
+    if (std::exchange(followed.newest, newest) == newest && newest != 0) continue;
+    // A reader that is closed moves the last one to its place: backwards, none is left out.
+    for (std::size_t i = followed.viewers.size(); i-- > 0;) {
+      if (i < followed.viewers.size() && followed.viewers[i]->socket.get() >= 0) pump(*followed.viewers[i]);
+    }
+  }
+}
+
+void Reactor::pump(Viewer& viewer) {
+  while (viewer.writable) {
+    if (viewer.frame == nullptr && !choose(viewer)) return;
+    if (!write(viewer)) return;
+  }
+}
+
+// The next frame of the first channel that has one.
+bool Reactor::choose(Viewer& viewer) {
+  for (Reader::Place& place : viewer.places) {
+    FramePtr frame = place.channel->next(place.after);
+    if (frame == nullptr) continue;
+    if (place.after != 0 && frame->number > place.after + 1) {
+      metrics_.add(Metric::kLiveSkipped, static_cast<std::int64_t>(frame->number - place.after - 1));
+    }
+    place.after = frame->number;
+    viewer.frame = std::move(frame);
+    viewer.offset = 0;
+    viewer.before.clear();
+    auto to = std::back_inserter(viewer.before);
+    fmt::format_to(to, "id: {}", viewer.id);
+    for (const Reader::Place& each : viewer.places) fmt::format_to(to, ".{}", each.after);
+    viewer.before += '\n';
+    return true;
+  }
+  return false;
+}
+
+// False when the socket takes no more, or is gone.
+bool Reactor::write(Viewer& viewer) {
+  const std::string& bytes = viewer.frame->bytes;
+  iovec pieces[2] = {{viewer.before.data(), viewer.before.size()},
+                     {const_cast<char*>(bytes.data()) + viewer.offset, bytes.size() - viewer.offset}};
+  msghdr message{};
+  message.msg_iov = pieces;
+  message.msg_iovlen = 2;
+  std::size_t wanted = pieces[0].iov_len + pieces[1].iov_len;
+  ssize_t sent = ::sendmsg(viewer.socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    close(viewer);
+    return false;
+  }
+  auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  std::size_t of_before = std::min(taken, viewer.before.size());
+  viewer.before.erase(0, of_before);
+  viewer.offset += taken - of_before;
+  if (taken == wanted) {
+    if (viewer.frame->number > 0) metrics_.add(Metric::kLiveFrames);
+    viewer.frame.reset();
+    std::string().swap(viewer.before);
+    viewer.since_ms = now_ms();
+    return true;
+  }
+  viewer.writable = false;
+  viewer.since_ms = now_ms();
+  return false;
+}
+
+void Reactor::tick(std::int64_t now) {
+  for (std::size_t i = viewers_.size(); i-- > 0;) {
+    Viewer& viewer = *viewers_[i];
+    std::int64_t quiet = now - viewer.since_ms;
+    if (!viewer.writable && quiet > limits_.stall_ms) {
+      close(viewer);
+    } else if (viewer.writable && viewer.frame == nullptr && quiet > limits_.comment_ms) {
+      viewer.since_ms = now;
+      ssize_t sent = ::send(viewer.socket.get(), kComment.data(), kComment.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent >= 0 && sent < static_cast<ssize_t>(kComment.size())) {
+        viewer.before = kComment.substr(static_cast<std::size_t>(sent));
+        viewer.frame = std::make_shared<const Frame>();
+        viewer.offset = 0;
+        viewer.writable = false;
+      }
+    }
+  }
+}
+
+void Reactor::close(Viewer& viewer) {
+  for (const Reader::Place& place : viewer.places) {
+    std::vector<Viewer*>& followers = channels_[place.channel.get()].viewers;
+    auto found = std::find(followers.begin(), followers.end(), &viewer);
+    if (found != followers.end()) {
+      *found = followers.back();
+      followers.pop_back();
+    }
+  }
+  viewer.socket.reset(-1);
+  std::uint32_t index = viewer.index;
+  closed_.push_back(std::move(viewers_[index]));
+  if (index + 1 < viewers_.size()) {
+    viewers_[index] = std::move(viewers_.back());
+    viewers_[index]->index = index;
+  }
+  viewers_.pop_back();
+  readers_.fetch_sub(1, std::memory_order_relaxed);
+  metrics_.add(Metric::kLiveViewers, -1);
+}
+
+}  // namespace millrace::http

@@ -1,0 +1,80 @@
+#pragma once
+// One thread of a fan-out with its sockets. Private to this folder.
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "http/fan_out.h"
+#include "http/socket_stream.h"
+#include "io/thread.h"
+
+namespace millrace::http {
+
+class Reactor {
+ public:
+  // kUnavailable: the system gives no sockets.
+  static Result<std::unique_ptr<Reactor>> start(const FanOutLimits& limits, Metrics& metrics);
+  ~Reactor();
+
+  // Hands a socket over, which is closed here whatever comes of it. kFull: the reactor is too busy to take it.
+  Result<void> add(UniqueFd socket, std::unique_ptr<Reader> reader);
+  std::size_t readers() const { return readers_.load(std::memory_order_relaxed); }
+  void wake();
+
+ private:
+  // What a reader costs, with its places behind it.
+  struct Viewer {
+    UniqueFd socket;
+    bool writable = true;
+    std::uint32_t index = 0;    // in viewers_
+    std::int64_t since_ms = 0;  // it was written to, or ceased to be writable
+    std::size_t offset = 0;     // of `frame` that the socket has taken
+    FramePtr frame;             // on its way
+    std::string before;         // what goes before it: the rest of an id
+    std::string id;
+    std::vector<Reader::Place> places;
+  };
+  struct Followed {
+    std::uint64_t newest = 0;
+    std::vector<Viewer*> viewers;
+  };
+
+  Reactor(const FanOutLimits& limits, Metrics& metrics) : limits_(limits), metrics_(metrics) {}
+  void run();
+  void own_descriptors();
+  void take_sockets();
+  void begin(UniqueFd socket, std::unique_ptr<Reader> reader);
+  void on_event(Viewer& viewer, std::uint32_t events);
+  void look_at_channels();
+  void pump(Viewer& viewer);
+  bool choose(Viewer& viewer);
+  bool write(Viewer& viewer);
+  void tick(std::int64_t now);
+  void close(Viewer& viewer);
+
+  const FanOutLimits limits_;
+  Metrics& metrics_;
+  UniqueFd in_;    // sockets come from here, in the reactor's table
+  UniqueFd out_;   // … and go in here, in everybody else's
+  UniqueFd bell_;  // an eventfd, in both
+  int bell_number_ = -1;
+  UniqueFd poller_;
+  std::atomic<std::size_t> readers_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::mutex mutex_;
+  std::condition_variable ready_changed_;
+  bool ready_ = false;
+
+  std::vector<std::unique_ptr<Viewer>> viewers_;
+  std::vector<std::unique_ptr<Viewer>> closed_;  // until the events of one wait have been gone through
+  std::unordered_map<Channel*, Followed> channels_;
+  std::optional<Thread> thread_;
+};
+
+}  // namespace millrace::http
