@@ -13,6 +13,7 @@
 #include "io/thread.h"
 #include "process/runner.h"
 #include "stream/failed_events.h"
+#include "views/views.h"
 
 namespace millrace {
 
@@ -28,6 +29,7 @@ struct BackendParts {
   Health& health;
   LateStore& store;
   LateProgress& progress;
+  Views& views;
 };
 
 class Backend {

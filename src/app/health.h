@@ -27,6 +27,9 @@ class Health {
   void store_trouble(std::string trouble);
   void draining();
 
+  // What GET /v1/health says.
+  std::string describe();
+
   void get_healthz(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
   void get_readyz(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
   void get_health(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
@@ -34,7 +37,6 @@ class Health {
 
  private:
   Result<void> ready();
-  std::string describe();
   void refresh_gauges();
 
   Stream& stream_;

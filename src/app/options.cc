@@ -103,6 +103,29 @@ std::vector<DeclaredProperty> declared_properties(const SettingValues& values) {
   return declared;
 }
 
+LiveLimits live_limits(const SettingValues& values) {
+  LiveLimits limits;
+  limits.viewers = static_cast<std::size_t>(values.live_viewers);
+  return limits;
+}
+
+std::vector<DeclaredField> declared_fields(const SettingValues& values) {
+  std::vector<DeclaredField> fields;
+  for (const DeclaredProperty& property : declared_properties(values)) {
+    DeclaredField field{{}, static_cast<DeclaredField::Type>(property.type)};
+    std::string_view rest = property.name;
+    for (std::size_t dot = 0; dot != std::string_view::npos; rest.remove_prefix(dot + 1)) {
+      dot = rest.find('.');
+      field.path.emplace_back(rest.substr(0, dot));
+      if (dot == std::string_view::npos) {
+        break;
+      }
+    }
+    fields.push_back(std::move(field));
+  }
+  return fields;
+}
+
 Result<engine::SupervisorOptions> engine_options(const SettingValues& values, const std::string& data,
                                                  const std::string& program) {
   engine::SupervisorOptions options;

@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "ingest/ingest_api.h"
 #include "process/options.h"
+#include "query/live_api.h"
 #include "query/query_api.h"
 #include "store/clickhouse/clickhouse_store.h"
 #include "stream/log/log_stream.h"
@@ -22,6 +23,8 @@ LogOptions log_options(const SettingValues& values, const std::string& data, con
 IngestLimits ingest_limits(const SettingValues& values);
 QueryLimits query_limits(const SettingValues& values);
 ProcessorOptions processor_options(const SettingValues& values, const std::string& data);
+LiveLimits live_limits(const SettingValues& values);
+std::vector<DeclaredField> declared_fields(const SettingValues& values);  // the same, for views
 std::vector<DeclaredProperty> declared_properties(const SettingValues& values);
 // kNotFound when libchdb.so is nowhere.
 Result<engine::SupervisorOptions> engine_options(const SettingValues& values, const std::string& data,

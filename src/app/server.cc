@@ -21,6 +21,7 @@
 #include "control/control_log.h"
 #include "io/clock.h"
 #include "io/file.h"
+#include "query/live_api.h"
 #include "query/openapi.h"
 #include "stream/failed_events.h"
 
@@ -59,6 +60,7 @@ class WholeServer final : public Server {
   Result<void> make_first_keys();
   Result<void> open_control();
   Result<void> open_stream();
+  Result<void> open_views();
   Result<void> open_door();
   std::vector<Route> routes();
 
@@ -80,12 +82,14 @@ class WholeServer final : public Server {
   std::unique_ptr<Dashboards> dashboards_;
   std::unique_ptr<FailedEvents> failed_;
   std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Views> views_;
   LateStore store_;
   std::unique_ptr<LateProgress> progress_;
   std::unique_ptr<Health> health_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<IngestApi> ingest_;
   std::unique_ptr<QueryApi> query_;
+  std::unique_ptr<LiveApi> live_;
   std::unique_ptr<KeysApi> keys_api_;
   std::unique_ptr<SessionApi> session_api_;
   std::unique_ptr<DashboardsApi> dashboards_api_;
@@ -142,6 +146,13 @@ Result<void> WholeServer::open_control() {
   return {};
 }
 
+Result<void> WholeServer::open_views() {
+  ViewLimits limits;
+  limits.bytes_max = values_.live_view_memory;
+  views_ = std::make_unique<Views>(node_.generation, node_.partitions, limits, declared_fields(values_));
+  return declare_views(*views_, *control_, values_.views, kProject);
+}
+
 Result<void> WholeServer::open_stream() {
   MR_ASSIGN(failed_, FailedEvents::open(files_, data_ + "/failed", values_.ingest_failed_bytes));
   LogOptions options = log_options(values_, data_, node_);
@@ -171,6 +182,11 @@ std::vector<Route> WholeServer::routes() {
       {"POST", "/v1/query", kScopeRead, to(*query_, &QueryApi::post_query)},
       {"GET", "/v1/query", kScopeRead, to(*query_, &QueryApi::get_query)},
       {"GET", "/v1/schema", kScopeRead, to(*query_, &QueryApi::get_schema)},
+      {"GET", "/v1/live", kScopeRead, to(*live_, &LiveApi::get_live), true},
+      {"GET", "/v1/views", kScopeRead, to(*live_, &LiveApi::list_views)},
+      {"POST", "/v1/views", kScopeAdmin, to(*live_, &LiveApi::create_view)},
+      {"GET", "/v1/views/*", kScopeRead, to(*live_, &LiveApi::get_view)},
+      {"DELETE", "/v1/views/*", kScopeAdmin, to(*live_, &LiveApi::delete_view)},
       {"GET", "/v1/keys", kScopeAdmin, to(*keys_api_, &KeysApi::list)},
       {"POST", "/v1/keys", kScopeAdmin, to(*keys_api_, &KeysApi::create)},
       {"DELETE", "/v1/keys/*", kScopeAdmin, to(*keys_api_, &KeysApi::revoke)},
@@ -201,6 +217,14 @@ std::vector<Route> WholeServer::routes() {
 Result<void> WholeServer::open_door() {
   ingest_ = std::make_unique<IngestApi>(*stream_, *failed_, clock_, metrics_, ingest_limits(values_));
   query_ = std::make_unique<QueryApi>(store_, *progress_, *stream_, clock_, metrics_, query_limits(values_));
+  LiveParts live{*views_,
+                 *control_,
+                 store_,
+                 clock_,
+                 metrics_,
+                 [this] { return health_->describe(); },
+                 query_limits(values_).budget};
+  live_ = std::make_unique<LiveApi>(live, live_limits(values_));
   keys_api_ = std::make_unique<KeysApi>(*keys_);
   session_api_ = std::make_unique<SessionApi>(*keys_, *sessions_, !values_.http_tls_certificate.empty());
   dashboards_api_ = std::make_unique<DashboardsApi>(*dashboards_);
@@ -221,12 +245,13 @@ Result<void> WholeServer::open(const std::string& bootstrap_key) {
   MR_TRY(open_keys(bootstrap_key));
   MR_TRY(open_control());
   MR_TRY(open_stream());
+  MR_TRY(open_views());
   if (values_.store_url.empty()) {
     MR_TRY(engine_options(values_, data_,
                           program_));  // a library that is missing is an error now, not a store that never comes
   }
   backend_ = std::make_unique<Backend>(BackendParts{values_, data_, program_, *stream_, *failed_, files_, clock_,
-                                                    metrics_, *health_, store_, *progress_});
+                                                    metrics_, *health_, store_, *progress_, *views_});
   return open_door();
 }
 
@@ -238,10 +263,14 @@ void WholeServer::stop(std::int64_t drain_ms) {
   if (health_ != nullptr) {
     health_->draining();
   }
+  if (live_ != nullptr) {
+    live_->stop();
+  }
   if (http_ != nullptr) {
     http_->stop(std::min<std::int64_t>(drain_ms, 5'000));
   }
   verify_.reset();
+  live_.reset();
   query_.reset();
   if (stream_ != nullptr) {
     stream_->stop();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/settings_toml.h"
 #include "base/settings_value.h"
 
@@ -133,6 +134,15 @@ void load_file(const SettingSources& sources, Loading& into) {
   }
   for (const PropertyEntry& entry : content->properties) {
     load_property(sources.file_name, entry, into);
+  }
+  for (const std::string& view : content->views) {
+    Result<Json> json = Json::parse(view);
+    if (json.ok()) {
+      JsonWriter compact;
+      into.values.views.push_back(compact.value(*json).take());
+    } else {
+      into.problem("{}: [[views]] can't be read: {}", sources.file_name, json.error().message);
+    }
   }
 }
 

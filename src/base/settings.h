@@ -68,6 +68,8 @@ struct SettingValues {
 #include "base/settings_table.inc"
 #undef MR_SETTING
   std::vector<PropertySetting> properties;
+  // [[views]] of the file, each as a JSON object; what is in them is for query/ to judge.
+  std::vector<std::string> views;
 };
 
 struct SettingSources {

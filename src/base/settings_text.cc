@@ -1,6 +1,7 @@
 // How settings are shown: print, explain, and the reference page.
 #include <fmt/format.h>
 
+#include "base/json.h"
 #include "base/settings.h"
 #include "base/settings_value.h"
 
@@ -65,6 +66,14 @@ std::string Settings::print() const {
     text +=
         fmt::format("\n[[property]]\nname = {}\ntype = {}\n", toml_string(property.name), toml_string(property.type));
   }
+  for (const std::string& view : values_.views) {
+    text += "\n[[views]]\n";
+    Result<Json> json = Json::parse(view);
+    for (const auto& [name, value] : json->members()) {  // its values are written alike in both languages
+      JsonWriter member;
+      text += fmt::format("{} = {}\n", name, member.value(value).take());
+    }
+  }
   return text;
 }
 
@@ -113,6 +122,10 @@ std::string settings_markdown() {
       "table a property: `name` is its path below `properties` (`added`, `cart.total`), `type` is `integer`, "
       "`number`,\n"
       "`string` or `boolean`. Properties that are not declared can be asked about just the same.\n\n"
+      "## `[[views]]`\n\n"
+      "Declares a question that is kept answered; `docs/guides/live.md` has the words. One table a view: `name`, and "
+      "as\n"
+      "far as they are wanted `where`, `by`, `grain`, `measures`, `horizon`, `keys_max`.\n\n"
       "## Variables that are no settings\n\n"
       "| variable | |\n| --- | --- |\n"
       "| `MILLRACE_CONFIG` | the file, where `--config` isn't given |\n"

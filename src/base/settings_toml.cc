@@ -48,11 +48,23 @@ void collect_properties(const toml::array& properties, FileContent& content) {
   }
 }
 
+void collect_views(const toml::array& views, FileContent& content) {
+  for (const toml::node& each : views) {
+    std::ostringstream json;
+    if (const toml::table* members = each.as_table()) {
+      json << toml::json_formatter(*members);
+    }
+    content.views.push_back(json.str());
+  }
+}
+
 void collect(const toml::table& table, const std::string& prefix, int depth, FileContent& content) {
   for (const auto& [key, value] : table) {
     std::string path = joined(prefix, key.str());
     if (const toml::array* properties = value.as_array(); properties != nullptr && path == "property") {
       collect_properties(*properties, content);
+    } else if (const toml::array* views = value.as_array(); views != nullptr && path == "views") {
+      collect_views(*views, content);
     } else if (const toml::table* inner = value.as_table(); inner != nullptr && depth < kDepthMax) {
       collect(*inner, path, depth + 1, content);
     } else {

@@ -26,6 +26,7 @@ struct PropertyEntry {
 struct FileContent {
   std::vector<FileEntry> entries;
   std::vector<PropertyEntry> properties;  // [[property]]
+  std::vector<std::string> views;         // [[views]], each as JSON
 };
 
 // kInvalid: not TOML; the message names file and line.
