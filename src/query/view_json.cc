@@ -1,6 +1,7 @@
 #include "query/view_json.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -208,17 +209,19 @@ Result<ViewSpec> parse_view(const Json& json, const std::string& project, ViewOr
 
 std::vector<ViewSpec> built_in_views(const std::string& project) {
   std::vector<ViewSpec> views;
-  for (std::string_view text :
-       {R"({"name":"events_by_second","by":["event"],"grain":"second","measures":["count","uniq(visitor)"],"horizon":"15m"})",
-        R"({"name":"events_by_minute","by":["event"],"grain":"minute","measures":["count","uniq(visitor)"],"horizon":"48h"
-})"}) {
-    Result<Json> json = Json::parse(text);
-MR_CHECK(json.ok());
-Result<ViewSpec> view = parse_view(*json, project, ViewOrigin::kBuiltIn);
-MR_CHECK(view.ok());
-views.push_back(std::move(*view));
-}
-return views;
+  for (auto [name, grain, horizon] :
+       {std::array{"events_by_second", "second", "15m"}, std::array{"events_by_minute", "minute", "48h"}}) {
+    JsonWriter text;
+    text.begin_object().key("name").string(name).key("grain").string(grain).key("horizon").string(horizon);
+    text.key("by").begin_array().string("event").end_array();
+    text.key("measures").begin_array().string("count").string("uniq(visitor)").end_array().end_object();
+    Result<Json> json = Json::parse(text.text());
+    MR_CHECK(json.ok());
+    Result<ViewSpec> view = parse_view(*json, project, ViewOrigin::kBuiltIn);
+    MR_CHECK(view.ok());
+    views.push_back(std::move(*view));
+  }
+  return views;
 }
 
 }  // namespace millrace
