@@ -11,7 +11,9 @@ void Channel::publish(FramePtr frame) {
   newest_ = frame->number;
   bytes_ += frame->bytes.size();
   frames_.push_back(std::move(frame));
-  while (frames_.size() > kKept || (bytes_ > kKeptBytes && frames_.size() > 1)) {
+  std::uint64_t base = base_ == nullptr ? 0 : base_->number;
+  // What leads on from the base stays, or who reads the base would wait there for the next one.
+  while (frames_.size() > kKept || (bytes_ > kKeptBytes && frames_.front()->number <= base)) {
     bytes_ -= frames_.front()->bytes.size();
     frames_.pop_front();
   }
@@ -38,9 +40,9 @@ bool Channel::has_base() const {
   return base_ != nullptr;
 }
 
-std::size_t Channel::behind_base() const {
+bool Channel::wants_base() const {
   std::lock_guard lock(mutex_);
-  return base_ == nullptr ? SIZE_MAX : newest_ - base_->number;
+  return base_ == nullptr || newest_ - base_->number >= kBehindBase || bytes_ > kKeptBytes;
 }
 
 FramePtr Channel::next(std::uint64_t after) const {
@@ -49,14 +51,11 @@ FramePtr Channel::next(std::uint64_t after) const {
     return nullptr;
   }
   bool known = after != 0 && after < newest_ && !frames_.empty() && frames_.front()->number <= after + 1;
-  bool better_base = base_ != nullptr && base_->number > after;
-  if (known && !(better_base && newest_ - after > kSlow)) {
+  bool newer_base = base_ != nullptr && base_->number > after;
+  if (known && !(newer_base && newest_ - after > kSlow)) {
     return frames_[after + 1 - frames_.front()->number];
   }
-  if (known || base_ == nullptr || base_->number == after) {
-    return known ? frames_[after + 1 - frames_.front()->number] : nullptr;
-  }
-  return base_;
+  return base_ == nullptr || base_->number == after ? nullptr : base_;
 }
 
 }  // namespace millrace::http

@@ -37,8 +37,8 @@ class Channel {
 
   std::uint64_t newest() const;
   bool has_base() const;
-  // So many frames lie behind the base: it is time for a newer one when they become many.
-  std::size_t behind_base() const;
+  // Whether it is time for a newer base: there is none, or what leads on from it has become much.
+  bool wants_base() const;
 
   // What a reader needs that has everything up to `after` (0: nothing). Null when there is nothing newer. A reader that
   // is far behind, or has a place that isn't known any more, gets the base.
@@ -47,6 +47,7 @@ class Channel {
  private:
   static constexpr std::size_t kKept = 64;
   static constexpr std::size_t kKeptBytes = 4 << 20;
+  static constexpr std::uint64_t kBehindBase = 16;
   static constexpr std::uint64_t kSlow = 8;  // frames behind the newest
 
   mutable std::mutex mutex_;

@@ -17,7 +17,6 @@ namespace {
 constexpr TimeNs kMs = 1'000'000;
 constexpr TimeNs kRefreshMin = 1'000 * kMs;
 constexpr TimeNs kRefreshMax = 3'600'000 * kMs;
-constexpr std::size_t kFramesBehindBase = 16;
 constexpr std::string_view kHelp = "use view:NAME, query:{…};refresh=5s, tail, tail:{…}, or health";
 
 // The length of time behind `;word=` at the end of `text`, which is cut off.
@@ -151,7 +150,7 @@ bool ViewTopic::tick(TimeNs now) {
   publish("delta", now, std::string_view(json.text()).substr(1, json.text().size() - 2));
   version_ = table_.version();
   told_from_ = from;
-  if (channel_->behind_base() >= kFramesBehindBase) {
+  if (channel_->wants_base()) {
     base(now, from, false);
   }
   return true;
@@ -219,7 +218,7 @@ bool TailTopic::tick(TimeNs now) {
   json.end_array().key("left_out").unsigned_integer(sample.left_out).end_object();
   std::string_view members = std::string_view(json.text()).substr(1, json.text().size() - 2);
   publish("tail", now, members);
-  if (channel_->behind_base() >= kFramesBehindBase) {
+  if (channel_->wants_base()) {
     publish_base("tail", now, "\"events\":[],\"left_out\":0", false);  // for who comes now
   }
   return true;
