@@ -197,11 +197,13 @@ int main(int argc, char** argv) {
   for (const auto& one : viewers) {
     for (std::size_t ms = 0; ms < delays.size(); ++ms) delays[ms] += one->delays()[ms];
   }
-  std::printf("%s\n", fmt::format(R"({{"viewers":{},"failed":{},"connect_seconds":{:.2f},"seconds":{:.2f},"frames":{},)"
-                                  R"("bytes":{},"delay_ms":{{"p50":{},"p99":{},"max":{}}}}})",
-                                  sum(&Viewers::connected), sum(&Viewers::failed), connect_seconds, seconds,
-                                  sum(&Viewers::frames), sum(&Viewers::bytes), quantile(delays, 0.5),
-                                  quantile(delays, 0.99), quantile(delays, 1.0))
-                          .c_str());
+  std::printf(
+      "%s\n",
+      fmt::format(R"({{"viewers":{},"failed":{},"connect_seconds":{:.2f},"seconds":{:.2f},"frames":{},)"
+                  R"("frames_a_second":{:.0f},"bytes":{},"delay_p50_ms":{},"delay_p99_ms":{},"delay_max_ms":{}}})",
+                  sum(&Viewers::connected), sum(&Viewers::failed), connect_seconds, seconds, sum(&Viewers::frames),
+                  static_cast<double>(sum(&Viewers::frames)) / seconds, sum(&Viewers::bytes), quantile(delays, 0.5),
+                  quantile(delays, 0.99), quantile(delays, 1.0))
+          .c_str());
   return 0;
 }
