@@ -43,7 +43,7 @@ class Ledger:
 class Verdict:
     """What one round's ledgers and the store's rows say together."""
 
-    def __init__(self, ledgers, rows):
+    def __init__(self, ledgers, rows, views=()):
         acknowledged, sent, self.statuses = set(), set(), {}
         for ledger in ledgers:
             one_acknowledged, one_sent, one_statuses = ledger.take()
@@ -59,9 +59,10 @@ class Verdict:
         self.strange = sorted(stored - sent)
         self.unknown = len(stored - acknowledged)
         self.ids = stored
+        self.views = list(views)  # where they are not what the store has
 
     def exactly_once(self):
-        return not self.lost and not self.doubled and not self.strange
+        return not self.lost and not self.doubled and not self.strange and not self.views
 
     def refused(self):
         """How many answers were of 5xx."""
@@ -69,7 +70,7 @@ class Verdict:
 
     def __str__(self):
         text = (f"acknowledged {self.acknowledged:6d}  stored {self.stored:6d}  unknown but stored {self.unknown:4d}  "
-                f"lost {len(self.lost)}  doubled {self.doubled}  strange {len(self.strange)}")
+                f"lost {len(self.lost)}  doubled {self.doubled}  strange {len(self.strange)}  views wrong {len(self.views)}")
         if not self.exactly_once():
-            text += f"  first lost {self.lost[:3]}  first strange {self.strange[:3]}"
+            text += f"  first lost {self.lost[:3]}  first strange {self.strange[:3]}  first of views {self.views[:3]}"
         return text

@@ -27,7 +27,7 @@ class Client(threading.Thread):
         ids = [f"{self.load.prefix}c{self.number}-{self.next_id + i}" for i in range(size)]
         self.next_id += size
         events = [
-            {"event": "click", "user_id": f"u{self.random.randrange(1000)}", "message_id": one,
+            {"event": self.random.choice(("click", "view", "buy")), "user_id": f"u{self.random.randrange(1000)}", "message_id": one,
              "properties": {"n": i, "page": "/p" + self.load.padding}}
             for i, one in enumerate(ids)
         ]

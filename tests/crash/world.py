@@ -14,7 +14,7 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "app"))
 from ledger import Verdict  # noqa: E402
 from load import Load  # noqa: E402
-from millrace_server import Server, free_port  # noqa: E402
+from millrace_server import Server, columns, free_port  # noqa: E402
 
 # Small, so that a round of a second passes many segments, checkpoints and snapshots.
 SETTINGS = {
@@ -38,6 +38,7 @@ class World:
         self.server = self.new_server()
         self.load = Load(self.folder, lambda: self.server.address, seed, clients)
         self.stored_before = 0  # rows of the rounds before, all of which must stay
+        self.buckets_compared = 0  # of views, by event
 
     def new_server(self):
         return Server(self.data, **self.settings)
@@ -93,9 +94,28 @@ class World:
         self.load.pause()
         self.server.wait_until_stored(120)
         rows = self.sql(f"SELECT message_id FROM millrace.events WHERE message_id LIKE 'r{number}-%' FORMAT TSV").split()
-        verdict = Verdict(self.load.ledgers, rows)
+        verdict = Verdict(self.load.ledgers, rows, self.views_that_differ())
         self.stored_before += len(rows)
         return verdict
+
+    def views_that_differ(self):
+        """Buckets of the built-in views whose counts are not those of the store's rows, and what their own audit says."""
+        wrong = []
+        self.wait_until("live views", lambda: self.server.health()["audit"]["views"] is not None, 60)
+        audit = self.server.health()["audit"]
+        if not audit["holds"] or audit["views"] != audit["stored"]:
+            wrong.append(("audit", audit))
+        for view, grain in (("events_by_minute", "Minute"), ("events_by_second", "Second")):
+            answer = self.server.json("GET", f"/v1/views/{view}")
+            shown = columns(answer)
+            counted = {(time_ms, event): count for time_ms, event, count in zip(shown["time"], shown["event"], shown["count"], strict=True)}
+            rows = self.sql(f"SELECT toUnixTimestamp64Milli(toStartOf{grain}(time)::DateTime64(3)) AS begin, event, count() FROM millrace.events "
+                            f"WHERE begin >= {answer['kept_from'] or 0} GROUP BY begin, event FORMAT TSV")
+            stored = {(int(time_ms), event): int(count) for time_ms, event, count in (line.split("\t") for line in rows.splitlines())}
+            wrong += [(view, *key, counted.get(key, 0), stored.get(key, 0)) for key in sorted(counted.keys() | stored.keys())
+                      if counted.get(key) != stored.get(key)]
+            self.buckets_compared += len(stored)
+        return wrong
 
     def nothing_of_before_has_changed(self):
         """Rows of earlier rounds are all still there, once."""
@@ -114,7 +134,8 @@ class World:
         missing = len(acknowledged - set(rows))
         print(f"in all: acknowledged {len(acknowledged)}, stored {len(rows)}, of the acknowledged missing {missing}, "
               f"doubled {len(rows) - len(set(rows))}, counted by the processor {counted}, reported lost {lost}, "
-              f"accepted = stored + repeats + failed {'holds' if identity else 'BROKEN'}", flush=True)
+              f"accepted = stored + repeats + failed {'holds' if identity else 'BROKEN'}, "
+              f"{self.buckets_compared} rows of views compared with the store", flush=True)
         return missing == 0 and len(rows) == len(set(rows)) == counted and identity and lost == 0
 
     def end(self):
