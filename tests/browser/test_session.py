@@ -43,7 +43,6 @@ def test_scripts_can_t_read_the_session_and_a_reload_keeps_it(page):
 
 
 def test_logging_out_ends_the_session(page, server):
-    page.expected = ["401"]  # what is under way when one logs out is refused
     page.log_in()
     token = page.driver.get_cookie("millrace_session")["value"]
     page.button("Log out").click()
@@ -62,6 +61,16 @@ def test_a_revoked_key_ends_its_session_on_the_screen(page, server):
     server.request("DELETE", f"/v1/keys/{made['key']['id']}")
     page.press("r")
     page.see("The session has ended")
+
+
+def test_a_revoked_key_ends_what_is_watched_within_two_seconds(page, server):
+    page.expected = ["401"]  # the page asks why the stream has ended
+    made = server.json("POST", "/v1/keys", {"name": "for a look", "scopes": ["read"]}, expect=201)
+    page.key = made["secret"]
+    page.log_in()
+    page.until(lambda: page.find(".connection").text == "Live", "Live")
+    server.request("DELETE", f"/v1/keys/{made['key']['id']}")
+    page.see("The session has ended", timeout_s=3)
 
 
 def test_every_file_is_guarded_packed_and_tagged(server):

@@ -136,6 +136,22 @@ test("a page that changes closes what nobody watches; one that nobody looks at c
   assert.deepEqual(opened[2].topics, ["view:b"]);
 });
 
+test("it closes at once before the session ends, and opens again when there is another", () => {
+  const { feed, opened, filled, pass } = world();
+  feed.watch("tail", () => {});
+  pass(30);
+  opened[0].on.opened();
+  feed.close();
+  assert.ok(opened[0].closed);
+  opened[0].on.down(true);
+  assert.equal(feed.status.phase, "idle", "what a closed connection says is not heard");
+  pass(60_000);
+  assert.deepEqual([opened.length, filled.length], [1, 0]);
+  feed.pause(false);
+  pass(30);
+  assert.equal(opened.length, 2);
+});
+
 test("what stays watched stays connected", () => {
   const { feed, opened, pass } = world();
   const leave = feed.watch("view:a", () => {});

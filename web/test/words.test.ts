@@ -58,7 +58,7 @@ test("properties fit on a line however long they are", () => {
 const health = (accepted: number, stored: number): Health => ({
   version: "1", ready: true, reason: null, generation: 1,
   partitions: [],
-  audit: { accepted, stored, repeats: 3, failed: 2, lost: 0, holds: true },
+  audit: { accepted, stored, repeats: 3, failed: 2, lost: 0, views: null, holds: true },
   store: { open: true, reason: null }, engine: null, failed_events_total: 0, server_resident_bytes: 1,
   written: { accepted_bytes: 1000, log_bytes: 1100, insert_bytes: 500, snapshot_bytes: 50, engine_bytes: 2000 },
 });

@@ -26,6 +26,14 @@ async function problemOf(response: Response): Promise<Problem> {
   return { title: `The server answered ${response.status}`, detail: response.statusText || "It gave no reason." };
 }
 
+let leaving = new AbortController();
+
+// Gives up what is under way and has no signal of its own, as if the server didn't answer.
+export function abandonRequests(): void {
+  leaving.abort();
+  leaving = new AbortController();
+}
+
 export async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
@@ -33,7 +41,7 @@ export async function request<T>(method: string, path: string, body?: unknown, s
       method,
       headers: { "X-Millrace": "1", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal,
+      signal: signal ?? leaving.signal,
       credentials: "same-origin",
       redirect: "error",
     });

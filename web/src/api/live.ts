@@ -144,6 +144,12 @@ export class Feed {
     }
   }
 
+  // At once, until pause(false).
+  close(): void {
+    this.paused = true;
+    this.settle();
+  }
+
   // Connections follow from what is watched, a moment later: a page that changes lets go and asks anew at once.
   private plan(): void {
     if (!this.planned) {

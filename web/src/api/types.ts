@@ -89,7 +89,7 @@ export interface Health {
     failed: number;
     lost: number;
   }[];
-  audit: { accepted: number; stored: number; repeats: number; failed: number; lost: number; holds: boolean; views?: number };
+  audit: { accepted: number; stored: number; repeats: number; failed: number; lost: number; holds: boolean; views: number | null };
   store: { open: boolean; reason: string | null };
   engine: null | {
     up: boolean;

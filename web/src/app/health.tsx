@@ -1,7 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { failed as askFailed } from "../api/calls";
 import { Refusal } from "../api/http";
-import { hasStream } from "../api/stream_or_poll";
 import type { FailedEvent, Health as HealthAnswer, Problem } from "../api/types";
 import { bytes, clock, cut, duration, number, short } from "../data/format";
 import { acceptedRate, agreement, amplification, audit, lagMs, waiting } from "../data/health";
@@ -62,16 +61,9 @@ function AuditLine({ health }: { health: HealthAnswer }) {
         {line.waiting > 0 && <Term sign="+" name="on the way" value={line.waiting} minor />}
       </div>
       <p class="audit-verdict"><i aria-hidden="true" />{verdict}</p>
-      <ViewsAudit />
+      <ViewsAgreement />
     </section>
   );
-}
-
-// Without the stream a view is answered by the store, and comparing the two would prove nothing.
-function ViewsAudit() {
-  const [streams, setStreams] = useState(false);
-  useEffect(() => void hasStream().then(setStreams), []);
-  return streams ? <ViewsAgreement /> : null;
 }
 
 // The live views against the store, minute by minute of the last hour.

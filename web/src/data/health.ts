@@ -52,7 +52,7 @@ export interface Audit {
 export function audit(health: Health): Audit {
   const { accepted, stored, repeats, failed, lost, holds } = health.audit;
   const rest = Math.max(0, accepted - stored - repeats - failed - lost);
-  return { accepted, stored, repeats, failed, lost, holds, waiting: rest, views: health.audit.views ?? null };
+  return { accepted, stored, repeats, failed, lost, holds, waiting: rest, views: health.audit.views };
 }
 
 export interface Agreement {

@@ -3,15 +3,22 @@ import { useEffect, useReducer } from "preact/hooks";
 import { Feed } from "../api/live";
 import type { Status, TopicState } from "../api/live";
 import { earlierEvents, earlierEventsOf } from "../api/earlier";
-import { openPolling } from "../api/poll";
 import { openStream } from "../api/stream";
-import { openStreamOr } from "../api/stream_or_poll";
 
-let feed = new Feed(openStreamOr(openStream(""), openPolling()), earlierEvents);
+let feed = new Feed(openStream(""), earlierEvents);
 
 // A shared dashboard is fed by its link instead of a session.
 export function feedByLink(token: string, topics: string[]): void {
-  feed = new Feed(openStreamOr(openStream(token), openPolling({ token, topics })), earlierEventsOf(token, topics));
+  feed = new Feed(openStream(token), earlierEventsOf(token, topics));
+}
+
+// Before the session ends, so that nothing is asked that would be refused.
+export function closeFeed(): void {
+  feed.close();
+}
+
+export function openFeed(): void {
+  feed.pause(document.hidden);
 }
 
 // A tab in the background gives its connections back after a while.

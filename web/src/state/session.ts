@@ -1,7 +1,8 @@
 // Whether somebody is logged in.
 import { useEffect, useReducer } from "preact/hooks";
 import * as calls from "../api/calls";
-import { Refusal } from "../api/http";
+import { abandonRequests, Refusal } from "../api/http";
+import { closeFeed, openFeed } from "./live";
 
 export type SessionState =
   | { phase: "asking" }
@@ -56,14 +57,21 @@ export async function checkSession(): Promise<void> {
 export async function logIn(key: string): Promise<void> {
   await calls.logIn(key);
   remember(true);
+  openFeed();
   await checkSession();
 }
 
+// What is under way is given up first: it would be refused.
 export async function logOut(): Promise<void> {
+  closeFeed();
+  abandonRequests();
   try {
     await calls.logOut();
   } catch (error) {
-    if (error instanceof Refusal && error.status !== 401) throw error;
+    if (error instanceof Refusal && error.status !== 401) {
+      openFeed();
+      throw error;
+    }
   }
   remember(false);
   set({ phase: "out", message: "" });
