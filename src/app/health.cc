@@ -62,13 +62,27 @@ Sums write_partitions(JsonWriter& json, const std::vector<PartitionProgress>& pa
   return sums;
 }
 
+// All partitions together.
+PartitionViews::Audit audit_of(Views* views) {
+  PartitionViews::Audit all{views != nullptr, true, 0};
+  for (std::uint16_t i = 0; views != nullptr && i < views->partitions(); ++i) {
+    PartitionViews& partition = views->partition(PartitionId(i));
+    std::lock_guard lock(partition.lock());
+    const PartitionViews::Audit& one = partition.last_audit();
+    all = {all.live && one.live, all.holds && one.holds, all.events + one.events};
+  }
+  return all;
+}
+
 // The line that must always hold: what was accepted and has been processed is stored, a repeat, failed, or (never,
-// unless a disk breaks) lost.
-void write_audit(JsonWriter& json, const Sums& sums) {
+// unless a disk breaks) lost; and each view has seen each row once.
+void write_audit(JsonWriter& json, const Sums& sums, const PartitionViews::Audit& views) {
   json.key("audit").begin_object();
   json.key("accepted").unsigned_integer(sums.accepted).key("stored").unsigned_integer(sums.rows);
   json.key("repeats").unsigned_integer(sums.repeats).key("failed").unsigned_integer(sums.failed);
-  json.key("lost").unsigned_integer(sums.lost).key("holds").boolean(sums.holds && sums.lost == 0).end_object();
+  json.key("lost").unsigned_integer(sums.lost).key("views");
+  views.live ? json.unsigned_integer(views.events) : json.null();
+  json.key("holds").boolean(sums.holds && sums.lost == 0 && views.holds).end_object();
 }
 
 void write_engine(JsonWriter& json, const engine::EngineStatus& status) {
@@ -108,6 +122,11 @@ void Health::engine(engine::Supervisor* supervisor) {
   engine_ = supervisor;
 }
 
+void Health::views(Views& views) {
+  std::lock_guard lock(mutex_);
+  views_ = &views;
+}
+
 void Health::store_trouble(std::string trouble) {
   std::lock_guard lock(mutex_);
   store_trouble_ = std::move(trouble);
@@ -142,7 +161,7 @@ std::string Health::describe() {
   taking.ok() ? json.null() : json.string(taking.error().message);
   json.key("generation").unsigned_integer(stream_.generation().value);
   Sums sums = write_partitions(json, progress_.partitions());
-  write_audit(json, sums);
+  write_audit(json, sums, audit_of(views_));
   json.key("store").begin_object().key("open").boolean(store_trouble_.empty()).key("reason");
   store_trouble_.empty() ? json.null() : json.string(store_trouble_);
   json.end_object();

@@ -12,6 +12,7 @@
 #include "io/file.h"
 #include "stream/progress.h"
 #include "stream/stream.h"
+#include "views/views.h"
 
 namespace millrace {
 
@@ -23,6 +24,8 @@ class Health {
 
   // The engine, once it is there; null again before it goes away.
   void engine(engine::Supervisor* supervisor);
+  // The views, once they are declared.
+  void views(Views& views);
   // What holds the store up while it opens; empty when nothing does.
   void store_trouble(std::string trouble);
   void draining();
@@ -46,6 +49,7 @@ class Health {
   const std::string data_;
   std::mutex mutex_;  // of what follows
   engine::Supervisor* engine_ = nullptr;
+  Views* views_ = nullptr;
   std::string store_trouble_ = "starting";
   bool draining_ = false;
 };

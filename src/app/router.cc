@@ -39,6 +39,11 @@ http::Response unauthorized(std::string_view detail) {
   return response;
 }
 
+// The session's token; a key goes before it.
+std::string cookie_of(const http::Head& head) {
+  return head.header("authorization").empty() ? session_token(head) : std::string();
+}
+
 // Lets pages of any origin read the answer; credentials stay out, so a cookie can never be used this way.
 http::Response preflight() {
   http::Response response;
@@ -118,13 +123,27 @@ Result<Principal> Router::admit_by_link(const http::Head& head, const std::strin
   return Principal{dashboard->project, kScopeRead, "share"};
 }
 
+Result<Principal> Router::identify(const Route& route, const http::Head& head) const {
+  if (const std::string* link = route.shared ? head.parameter("share") : nullptr) {
+    return admit_by_link(head, *link);
+  }
+  std::string session = cookie_of(head);
+  return !session.empty() ? admit_by_session(head, session) : admit_by_key(route, head);
+}
+
+bool Router::admits(const http::Head& head) const {
+  std::string allowed;
+  const Route* route = find(head, allowed);
+  if (route == nullptr) {
+    return false;
+  }
+  Result<Principal> found = identify(*route, head);
+  return found.ok() && (found->scopes & route->scopes) != 0;
+}
+
 bool Router::admit(const Route& route, std::unique_ptr<http::Exchange>& exchange, Principal& principal) const {
   const http::Head& head = exchange->head();
-  const std::string* link = route.shared ? head.parameter("share") : nullptr;
-  std::string session = head.header("authorization").empty() ? session_token(head) : std::string();
-  Result<Principal> found = link != nullptr    ? admit_by_link(head, *link)
-                            : !session.empty() ? admit_by_session(head, session)
-                                               : admit_by_key(route, head);
+  Result<Principal> found = identify(route, head);
   if (!found.ok()) {
     exchange->reply(found.error().code == Code::kInvalid
                         ? unauthorized(found.error().message)
@@ -132,10 +151,10 @@ bool Router::admit(const Route& route, std::unique_ptr<http::Exchange>& exchange
     return false;
   }
   if ((found->scopes & route.scopes) == 0) {
-    exchange->reply(http::problem(
-        403, "forbidden", "This key may not do that",
-        fmt::format("{} the scopes {}; this needs {}.", session.empty() ? "The key has" : "A session has of its key",
-                    format_scopes(found->scopes), format_scopes(route.scopes))));
+    exchange->reply(http::problem(403, "forbidden", "This key may not do that",
+                                  fmt::format("{} the scopes {}; this needs {}.",
+                                              cookie_of(head).empty() ? "The key has" : "A session has of its key",
+                                              format_scopes(found->scopes), format_scopes(route.scopes))));
     return false;
   }
   principal = *std::move(found);

@@ -37,10 +37,14 @@ class Router {
  public:
   Router(Doors doors, Metrics& metrics, std::vector<Route> routes);
   void handle(std::unique_ptr<http::Exchange> exchange) const;
+  // Whether a request with this head, which was let in before, would be let in now.
+  bool admits(const http::Head& head) const;
 
  private:
   const Route* find(const http::Head& head, std::string& allowed) const;
-  // Who asks; false after the refusal was sent.
+  // Who asks. kInvalid: nobody that is known; kNotFound: not this way.
+  Result<Principal> identify(const Route& route, const http::Head& head) const;
+  // The same; false after the refusal was sent.
   bool admit(const Route& route, std::unique_ptr<http::Exchange>& exchange, Principal& principal) const;
   Result<Principal> admit_by_key(const Route& route, const http::Head& head) const;
   Result<Principal> admit_by_session(const http::Head& head, const std::string& token) const;

@@ -150,6 +150,7 @@ Result<void> WholeServer::open_views() {
   ViewLimits limits;
   limits.bytes_max = values_.live_view_memory;
   views_ = std::make_unique<Views>(node_.generation, node_.partitions, limits, declared_fields(values_));
+  health_->views(*views_);
   return declare_views(*views_, *control_, values_.views, kProject);
 }
 
@@ -223,6 +224,7 @@ Result<void> WholeServer::open_door() {
                  clock_,
                  metrics_,
                  [this] { return health_->describe(); },
+                 [this](const http::Head& head) { return router_->admits(head); },
                  query_limits(values_).budget};
   live_ = std::make_unique<LiveApi>(live, live_limits(values_));
   keys_api_ = std::make_unique<KeysApi>(*keys_);
@@ -230,7 +232,7 @@ Result<void> WholeServer::open_door() {
   dashboards_api_ = std::make_unique<DashboardsApi>(*dashboards_);
   shared_panels_ = std::make_unique<SharedPanels>(*dashboards_, *query_);
   ProcessorOptions processor = processor_options(values_, data_);
-  verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_,
+  verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_, *progress_, *live_,
                                         VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});
   router_ = std::make_unique<Router>(Doors{*keys_, *sessions_, *dashboards_}, metrics_, routes());
   http::TlsFiles tls{values_.http_tls_certificate, values_.http_tls_key};

@@ -5,6 +5,8 @@
 namespace millrace {
 namespace {
 
+constexpr std::int64_t kStoredMsMax = 60'000;
+
 void write_report(JsonWriter& json, const VerifyReport& report) {
   json.begin_object().key("partition").unsigned_integer(report.partition.value);
   json.key("from").unsigned_integer(report.from.value).key("until").unsigned_integer(report.until.value);
@@ -24,8 +26,8 @@ void write_report(JsonWriter& json, const VerifyReport& report) {
 
 }  // namespace
 
-std::string verify_report_json(const std::vector<VerifyReport>& reports) {
-  bool equal = true;
+std::string verify_report_json(const std::vector<VerifyReport>& reports, const std::string& views) {
+  bool equal = views.find(R"("equal":false)") == std::string::npos;
   for (const VerifyReport& report : reports) {
     equal = equal && report.equal;
   }
@@ -34,8 +36,18 @@ std::string verify_report_json(const std::vector<VerifyReport>& reports) {
   for (const VerifyReport& report : reports) {
     write_report(json, report);
   }
-  json.end_array().end_object();
-  return json.take();
+  json.end_array().key("views");
+  views.empty() ? json.null() : json.raw(views);
+  return json.end_object().take();
+}
+
+bool VerifyApi::wait_until_stored() {
+  bool stored = true;
+  for (std::uint16_t i = 0; i < stream_.partitions(); ++i) {
+    PartitionId partition(i);
+    stored = stored && progress_.wait_stored(partition, stream_.state(partition).durable_end, kStoredMsMax);
+  }
+  return stored;
 }
 
 http::Response VerifyApi::verify() {
@@ -57,11 +69,16 @@ http::Response VerifyApi::verify() {
       error = report.error();
     }
   }
+  Result<std::string> views = live_.verify_views([this] { return wait_until_stored(); });
+  if (ok && !views.ok()) {
+    ok = false;
+    error = views.error();
+  }
   if (!ok) {
     return http::problem(503, "unavailable", "The log can't be compared with the store", error.message);
   }
   http::Response response;
-  response.body = verify_report_json(reports);
+  response.body = verify_report_json(reports, *views);
   return response;
 }
 

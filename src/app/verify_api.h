@@ -1,5 +1,6 @@
 #pragma once
-// GET /v1/verify: the log against the store, by count and contents, while the server runs. One at a time.
+// GET /v1/verify: the log against the store, by count and contents, and the views against the store, while the
+// server runs. One at a time.
 
 #include <atomic>
 #include <memory>
@@ -8,25 +9,37 @@
 
 #include "app/backend.h"
 #include "process/verify.h"
+#include "query/live_api.h"
+#include "stream/progress.h"
 
 namespace millrace {
 
-// {"equal":…,"partitions":[{"partition","from","until","missing","equal","remarks","ranges":[…]}]}
-std::string verify_report_json(const std::vector<VerifyReport>& reports);
+// {"equal":…,"partitions":[{"partition","from","until","missing","equal","remarks","ranges":[…]}],"views":…}; `views`
+// as LiveApi::verify_views() gives it, empty where no server runs.
+std::string verify_report_json(const std::vector<VerifyReport>& reports, const std::string& views);
 
 class VerifyApi {
  public:
-  VerifyApi(Backend& backend, Stream& stream, FileSystem& files, VerifyOptions options)
-      : backend_(backend), stream_(stream), files_(files), options_(std::move(options)) {}
+  VerifyApi(Backend& backend, Stream& stream, FileSystem& files, Progress& progress, LiveApi& live,
+            VerifyOptions options)
+      : backend_(backend),
+        stream_(stream),
+        files_(files),
+        progress_(progress),
+        live_(live),
+        options_(std::move(options)) {}
 
   void get_verify(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
 
  private:
   http::Response verify();
+  bool wait_until_stored();
 
   Backend& backend_;
   Stream& stream_;
   FileSystem& files_;
+  Progress& progress_;
+  LiveApi& live_;
   const VerifyOptions options_;
   std::mutex mutex_;  // of thread_
   std::atomic<bool> busy_ = false;

@@ -46,7 +46,7 @@ Result<OfflineReport> verify_offline(const Settings& settings, const std::string
     reports.push_back(std::move(one));
   }
   stream->stop();
-  report.store_json = verify_report_json(reports);
+  report.store_json = verify_report_json(reports, {});
   return report;
 }
 

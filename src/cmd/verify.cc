@@ -52,6 +52,11 @@ int show(const Json& report, bool json) {
   for (const Json& partition : partitions != nullptr ? partitions->items() : std::vector<Json>()) {
     print_partition(partition);
   }
+  if (const Json* views = report.find("views"); views != nullptr && views->is_object()) {
+    fmt::print("views: {} events in {} minutes, {} minutes differ from the store, {} changed meanwhile {}\n",
+               text(*views, "events"), text(*views, "minutes"), text(*views, "differ"), text(*views, "moving"),
+               text(*views, "remark"));
+  }
   fmt::print("{}\n",
              good ? "log and store are equal, in count and in the contents of every column" : "log and store DIFFER");
   return good ? 0 : 1;

@@ -6,6 +6,7 @@
 // Sockets belong to reactors: threads with tables of descriptors of their own (unshare(CLONE_FILES)), so that each may
 // hold as many as a process may, and closing one costs the others nothing. A reactor is made when the others are full.
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -59,6 +60,13 @@ class Channel {
 // shared_ptr: a channel is held by who fills it and by each of its readers.
 using ChannelPtr = std::shared_ptr<Channel>;
 
+// What a reader was let in by: when that is good no longer, its stream ends within a second.
+struct Pass {
+  std::atomic<bool> ended = false;
+};
+// shared_ptr: a pass is held by each of the readers that came by it, and goes with the last.
+using PassPtr = std::shared_ptr<const Pass>;
+
 struct FanOutLimits {
   std::size_t readers = 100'000;
   std::size_t readers_per_reactor = 16'000;
@@ -74,6 +82,7 @@ struct Reader {
   std::vector<Place> places;
   std::string id;     // begins each id; behind it `.` and the number reached in each of the places
   std::string first;  // sent before everything else: the answer's head
+  PassPtr pass;       // null: it may stay
 };
 
 class FanOut {

@@ -165,6 +165,23 @@ TEST_F(FanOutTest, AReaderThatTakesNothingForTooLongIsClosed) {
   EXPECT_TRUE(stalled.ended());
 }
 
+TEST_F(FanOutTest, AReaderWhosePassHasEndedIsClosedAndOthersStay) {
+  auto fan_out = FanOut::make({}, metrics_);
+  channel_->publish_base(frame(1, "base"));
+  auto pass = std::make_shared<Pass>();
+  Ends ends, stays;
+  Reader with_pass = reader();
+  with_pass.pass = pass;
+  ASSERT_TRUE(fan_out->add(ends.theirs, std::move(with_pass)).ok());
+  ASSERT_TRUE(fan_out->add(stays.theirs, reader()).ok());
+  ends.read_until("base\n\n");
+  pass->ended = true;
+  EXPECT_TRUE(ends.ended());
+  channel_->publish(frame(2, "more"));
+  fan_out->wake();
+  EXPECT_TRUE(stays.read_until("more\n\n").ends_with("id: i.2\ndata: more\n\n"));
+}
+
 TEST_F(FanOutTest, AQuietReaderGetsCommentsAndOneThatLeavesIsForgotten) {
   FanOutLimits limits;
   limits.comment_ms = 1;

@@ -191,6 +191,7 @@ void Reactor::begin(UniqueFd socket, std::unique_ptr<Reader> reader) {
   viewer.before = std::move(reader->first);
   viewer.id = std::move(reader->id);
   viewer.places = std::move(reader->places);
+  viewer.pass = std::move(reader->pass);
   viewer.frame = std::make_shared<const Frame>();
   viewers_.push_back(std::move(made));
   for (const Reader::Place& place : viewer.places) {
@@ -293,7 +294,8 @@ void Reactor::tick(std::int64_t now) {
   for (std::size_t i = viewers_.size(); i-- > 0;) {
     Viewer& viewer = *viewers_[i];
     std::int64_t quiet = now - viewer.since_ms;
-    if (!viewer.writable && quiet > limits_.stall_ms) {
+    bool ended = viewer.pass != nullptr && viewer.pass->ended.load(std::memory_order_relaxed);
+    if (ended || (!viewer.writable && quiet > limits_.stall_ms)) {
       close(viewer);
     } else if (viewer.writable && viewer.frame == nullptr && quiet > limits_.comment_ms) {
       viewer.since_ms = now;

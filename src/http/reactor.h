@@ -39,6 +39,7 @@ class Reactor {
     std::string before;         // what goes before it: the rest of an id
     std::string id;
     std::vector<Reader::Place> places;
+    PassPtr pass;
   };
   struct Followed {
     std::uint64_t newest = 0;

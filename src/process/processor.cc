@@ -413,6 +413,10 @@ StepResult Processor::stop() {
 }
 
 void Processor::publish() {
+  if (views_ != nullptr && fold_) {
+    std::lock_guard lock(views_->lock());
+    views_->audit(fold_->gaps().rows({SequenceNumber(0), fold_->position()}));
+  }
   PartitionState log = parts_.stream.state(options_.partition);
   const Counts& counts = recovery_ ? recovery_->checkpoint().counts : stored_.counts;
   progress_.stored_until = counts.position;

@@ -4,13 +4,14 @@
 
 namespace millrace {
 
-Result<void> ViewReader::open(SequenceNumber from) {
+Result<void> ViewReader::open(const Gaps& gaps, SequenceNumber from) {
   PartitionState log = stream_.state(partition_);
   if (from < log.begin) {
     MR_ASSIGN(LogCursor first, LogCursor::open(stream_, partition_, log.begin));
     Result<StreamEntry> entry = first.next();
     std::lock_guard lock(views_.lock());
-    views_.start_late(log.begin, entry.ok() ? entry->received : log.newest_received);
+    views_.start_late(log.begin, entry.ok() ? entry->received : log.newest_received,
+                      gaps.rows({SequenceNumber(0), log.begin}));
     from = *views_.behind();
   }
   MR_ASSIGN(cursor_, LogCursor::open(stream_, partition_, from));
@@ -43,7 +44,7 @@ Result<void> ViewReader::read(const StreamEntry& entry, const Gaps& gaps, Sequen
 Result<bool> ViewReader::step(const Gaps& gaps, SequenceNumber until, std::uint32_t events_max) {
   std::optional<SequenceNumber> behind = views_.behind();
   if (behind && (!cursor_ || position_ != *behind || *behind < stream_.state(partition_).begin)) {
-    MR_TRY(open(*behind));
+    MR_TRY(open(gaps, *behind));
     behind = position_;
   }
   SequenceNumber enough = behind ? behind->plus(events_max) : until;

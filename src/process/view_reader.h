@@ -21,7 +21,7 @@ class ViewReader {
   Result<bool> step(const Gaps& gaps, SequenceNumber until, std::uint32_t events_max);
 
  private:
-  Result<void> open(SequenceNumber from);
+  Result<void> open(const Gaps& gaps, SequenceNumber from);
   Result<void> read(const StreamEntry& entry, const Gaps& gaps, SequenceNumber until);
 
   Stream& stream_;

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "query/calendar.h"
+#include "query/live/compare.h"
 #include "query/live/hub.h"
 #include "query/problems.h"
 #include "query/time_range.h"
@@ -29,6 +30,7 @@ constexpr std::int64_t kTickMsMin = 100;
 constexpr std::int64_t kTickMsMax = 10'000;
 constexpr std::string_view kPrefix = "/v1/views/";
 constexpr std::int64_t kTlsWaitMs = 50;
+constexpr std::string_view kVerified = "events_by_minute";
 
 http::Response ok_json(std::string body) {
   http::Response response;
@@ -173,6 +175,7 @@ class LiveApi::Desk {
     }
     http::Reader reader;
     reader.id = hub_.incarnation();
+    reader.pass = hub_.passes().of(exchange->head());
     std::vector<std::uint64_t> places = places_of(request->last_event_id, reader.id, channels->size());
     for (std::size_t i = 0; i < channels->size(); ++i) {
       bool reached = places[i] <= (*channels)[i]->newest();
@@ -185,6 +188,29 @@ class LiveApi::Desk {
     http::Exchange::detach(std::move(exchange), [this, reader = std::move(reader)](int socket) mutable {
       (void)fan_out_->add(socket, std::move(reader)).ok();  // one for whom there is no room is closed, and comes again
     });
+  }
+
+  Result<std::string> verify_views(const std::function<bool()>& wait) {
+    ViewSpecPtr view = parts_.views.find(std::string(kVerified));
+    if (view == nullptr) {
+      return not_found("there is no view to compare");
+    }
+    MR_ASSIGN(std::string before, hub_.view_json(view->name, INT64_MIN, INT64_MAX));
+    MR_ASSIGN(std::string question, question_about(before, parts_.clock.wall() / kMs));
+    if (!wait()) {
+      return unavailable("the store is too far behind to be compared with the views");
+    }
+    ViewsComparison found;
+    if (!question.empty()) {
+      MR_ASSIGN(std::string store, hub_.ask(view->project, question));
+      MR_ASSIGN(std::string after, hub_.view_json(view->name, INT64_MIN, INT64_MAX));
+      MR_ASSIGN(found, compare_views(before, store, after));
+    }
+    JsonWriter json;
+    json.begin_object().key("minutes").unsigned_integer(found.minutes).key("events").unsigned_integer(found.events);
+    json.key("moving").unsigned_integer(found.moving).key("differ").unsigned_integer(found.differ);
+    json.key("equal").boolean(found.differ == 0).key("remark").string(found.first).end_object();
+    return json.take();
   }
 
   void list_views(const Principal& principal, std::unique_ptr<http::Exchange> exchange) {
@@ -330,7 +356,7 @@ class LiveApi::Desk {
       return;
     }
     TimeNs told = parts_.clock.monotonic();
-    while (!exchange.abandoned()) {
+    while (!exchange.abandoned() && !viewer.reader.pass->ended) {
       {
         std::unique_lock lock(mutex_);
         if (stopping_) {
@@ -392,6 +418,7 @@ void LiveApi::create_view(const Principal& principal, std::unique_ptr<http::Exch
 void LiveApi::delete_view(const Principal& principal, std::unique_ptr<http::Exchange> exchange) {
   desk_->delete_view(principal, std::move(exchange));
 }
+Result<std::string> LiveApi::verify_views(const std::function<bool()>& wait) { return desk_->verify_views(wait); }
 void LiveApi::stop() { desk_->stop(); }
 
 }  // namespace millrace

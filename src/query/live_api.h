@@ -25,8 +25,9 @@ struct LiveParts {
   StoreReader& store;
   Clock& clock;
   Metrics& metrics;
-  std::function<std::string()> health;  // what GET /v1/health says
-  QueryBudget budget;                   // of a question that is watched
+  std::function<std::string()> health;            // what GET /v1/health says
+  std::function<bool(const http::Head&)> admits;  // whether who sent this would be let in now
+  QueryBudget budget;                             // of a question that is watched
 };
 
 struct LiveLimits {
@@ -52,6 +53,10 @@ class LiveApi {
   void get_view(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
   void create_view(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
   void delete_view(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
+
+  // The view events_by_minute against the store, as JSON: {"minutes","events","moving","differ","equal","remark"}.
+  // `wait` returns when the store has all that came in before. Blocks.
+  Result<std::string> verify_views(const std::function<bool()>& wait);
 
   // Closes all streams.
   void stop();

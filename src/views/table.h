@@ -1,6 +1,7 @@
 #pragma once
 // A view as people see it: its rows from all partitions, joined and put into JSON, each with the version at which it
-// changed last. Reading a table costs the processors nothing but for the rows that changed.
+// changed last. Reading a table costs the processors nothing but for the rows that changed; these are told to one table
+// alone, so a view has one.
 
 #include <cstdint>
 #include <map>

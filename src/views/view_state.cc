@@ -110,6 +110,8 @@ void ViewState::drop_oldest() {
   for (std::size_t i = 0; i < bucket.cells.size(); ++i) {
     aggregates_.destroy(states(bucket, i));
     other_ -= bucket.cells[i].other ? bucket.cells[i].count : 0;
+    inside_ -= bucket.cells[i].count;
+    gone_ += bucket.cells[i].count;
   }
   first_kept_ = std::max(first_kept_, bucket.number + 1);
   bytes_ -= bucket.bytes;
@@ -244,6 +246,7 @@ void ViewState::note_change(Bucket& bucket, std::uint32_t cell) {
 void ViewState::fold(const EventView& event, const FieldValue* fields) {
   bool ours = event.project == spec_.project || spec_.project.empty();
   if (!ours || (filter_ && !filter_->matches(event, fields))) {
+    ++passed_by_;
     return;
   }
   std::int64_t number = floor_div(event.time, grain_);
@@ -261,6 +264,7 @@ void ViewState::fold(const EventView& event, const FieldValue* fields) {
   std::uint32_t at = cell_for(bucket, field_hash(key_));
   Cell& cell = bucket.cells[at];
   ++cell.count;
+  ++inside_;
   other_ += cell.other ? 1 : 0;
   note_change(bucket, at);
   if (std::size_t grown = aggregates_.update(states(bucket, at), fields); grown > 0) {
@@ -285,12 +289,14 @@ bool ViewState::find(TimeNs time, std::string_view key, bool other, Row& row) co
   return true;
 }
 
-// u8 version, i64 first kept bucket, u64 outside, u32 buckets; for each, ascending: i64 number, u32 rows; for each row:
-// u8 other, u32 bytes of key, key, u64 count, the states.
+// u8 version, i64 first kept bucket, u64 outside, u64 gone, u64 passed by, u32 buckets; for each, ascending: i64
+// number, u32 rows; for each row: u8 other, u32 bytes of key, key, u64 count, the states.
 void ViewState::append_to(std::string& bytes) const {
   append_le(bytes, kVersion);
   append_le(bytes, first_kept_);
   append_le(bytes, outside_);
+  append_le(bytes, gone_);
+  append_le(bytes, passed_by_);
   append_le(bytes, static_cast<std::uint32_t>(buckets_.size()));
   for (const auto& [number, bucket] : buckets_) {
     append_le(bytes, number);
@@ -325,6 +331,7 @@ void ViewState::read_bucket(ByteReader& reader, Result<void>& result) {
     std::uint32_t cell = add_cell(bucket, hash, key, other);
     bucket.cells[cell].count = reader.number<std::uint64_t>();
     other_ += other ? bucket.cells[cell].count : 0;
+    inside_ += bucket.cells[cell].count;
     result = aggregates_.read(states(bucket, cell), reader);
     add_bytes(bucket, aggregates_.heap_bytes(states(bucket, cell)));
     note_change(bucket, cell);
@@ -339,6 +346,8 @@ Result<void> ViewState::read(std::string_view bytes) {
   }
   first_kept_ = reader.number<std::int64_t>();
   outside_ = reader.number<std::uint64_t>();
+  gone_ = reader.number<std::uint64_t>();
+  passed_by_ = reader.number<std::uint64_t>();
   auto buckets = reader.number<std::uint32_t>();
   Result<void> result;
   for (std::uint32_t i = 0; i < buckets && reader.ok() && result.ok(); ++i) {

@@ -61,6 +61,9 @@ class ViewState {
   std::size_t rows() const { return rows_; }
   std::uint64_t other() const { return other_; }      // events in "(other)" rows that are there
   std::uint64_t outside() const { return outside_; }  // events that were too late, or dated too far ahead
+  // Every row that was folded since the state began: those in its buckets, and those of which it only knows that they
+  // were outside, or not asked for, or in buckets that went.
+  std::uint64_t folded() const { return inside_ + gone_ + outside_ + passed_by_; }
 
   void append_to(std::string& bytes) const;
   // Into a state that was just made. kCorrupt, kInvalid: make a new one.
@@ -120,6 +123,9 @@ class ViewState {
   std::size_t rows_ = 0;
   std::uint64_t other_ = 0;
   std::uint64_t outside_ = 0;
+  std::uint64_t inside_ = 0;     // events in buckets that are there
+  std::uint64_t gone_ = 0;       // … in buckets that went
+  std::uint64_t passed_by_ = 0;  // events that the filter, or the project, leaves out
   std::string key_;
   std::vector<std::int64_t> changed_;  // buckets
 };

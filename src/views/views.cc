@@ -19,7 +19,7 @@ PartitionViews::Lane PartitionViews::make_lane(ViewSpecPtr spec) {
   return lane;
 }
 
-// For each view: u32 bytes of its declaration, that; u64 bytes of its state, that; u64 missing.
+// For each view: u32 bytes of its declaration, that; u64 bytes of its state, that; u64 missing; u64 before.
 std::string PartitionViews::encode() const {
   std::string bytes;
   for (const Lane& lane : lanes_) {
@@ -33,6 +33,7 @@ std::string PartitionViews::encode() const {
     lane.state->append_to(bytes);
     store_le(bytes.data() + size_at, static_cast<std::uint64_t>(bytes.size() - size_at - 8));
     append_le(bytes, lane.missing);
+    append_le(bytes, lane.before);
   }
   return bytes;
 }
@@ -46,6 +47,7 @@ void PartitionViews::begin(std::string_view snapshot, SequenceNumber position) {
     std::string_view json = reader.take(reader.number<std::uint32_t>());
     std::string_view state = reader.take(reader.number<std::uint64_t>());
     auto missing = reader.number<std::uint64_t>();
+    auto before = reader.number<std::uint64_t>();
     auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) { return lane.spec->json == json; });
     if (!reader.ok() || found == lanes_.end()) {
       continue;
@@ -58,6 +60,7 @@ void PartitionViews::begin(std::string_view snapshot, SequenceNumber position) {
     }
     found->position = position;
     found->missing = missing;
+    found->before = before;
   }
 }
 
@@ -137,12 +140,26 @@ void PartitionViews::go_live(SequenceNumber position) {
   }
 }
 
-void PartitionViews::start_late(SequenceNumber begin, TimeNs received) {
+void PartitionViews::start_late(SequenceNumber begin, TimeNs received, std::uint64_t rows) {
   for (Lane& lane : lanes_) {
     if (!lane.live && lane.position < begin) {
       lane = make_lane(lane.spec);
       lane.state->begin_at(received);
       lane.position = begin;
+      lane.before = rows;
+    }
+  }
+}
+
+void PartitionViews::audit(std::uint64_t rows) {
+  audit_ = {!lanes_.empty(), true, rows};
+  for (const Lane& lane : lanes_) {
+    if (lane.live) {
+      std::uint64_t seen = lane.state->folded() + lane.missing + lane.before;
+      audit_.holds = audit_.holds && seen == rows;
+      audit_.events = std::min(audit_.events, seen);
+    } else {
+      audit_.live = false;
     }
   }
 }

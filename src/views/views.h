@@ -45,10 +45,19 @@ class PartitionViews {
     bool live = false;              // position is the processor's
     std::uint64_t incarnation = 0;  // another for each state that was begun anew
     std::uint64_t missing = 0;      // rows whose bytes in the log can't be read any longer
+    std::uint64_t before = 0;       // rows before the log's begin when the state began
+  };
+  // What the processor saw when it looked last: events that all live views have seen, and whether each of these has
+  // seen each row once. Under lock(), like everything.
+  struct Audit {
+    bool live = false;  // all views are
+    bool holds = true;
+    std::uint64_t events = 0;
   };
 
   std::mutex& lock() { return mutex_; }
   const std::vector<Lane>& lanes() const { return lanes_; }
+  const Audit& last_audit() const { return audit_; }
 
   // ---- for the processor ----
 
@@ -66,13 +75,15 @@ class PartitionViews {
   void end_record(SequenceNumber until);  // they stand there now
   // Places that can't be read, `rows` of them rows.
   void skip(SequenceNumber from, SequenceNumber until, std::uint64_t rows, bool live);
-  // The log begins at `begin` with a record of that received time: lanes that need more of it begin anew there, without
-  // the buckets that began before.
-  void start_late(SequenceNumber begin, TimeNs received);
+  // The log begins at `begin` with a record of that received time, and has lost `rows` rows before it: lanes that need
+  // more of it begin anew there, without the buckets that began before.
+  void start_late(SequenceNumber begin, TimeNs received, std::uint64_t rows);
   // Lanes that stand at `position` are live from now on.
   void go_live(SequenceNumber position);
   // A row that was folded turned out to be none: all states begin anew, with the log.
   void restart();
+  // The log has `rows` rows below the position of what is live.
+  void audit(std::uint64_t rows);
   // Lanes that are live, as one section of a snapshot.
   std::string encode() const;
 
@@ -89,6 +100,7 @@ class PartitionViews {
   bool live_record_ = false;
   std::uint64_t synced_ = 0;
   std::uint64_t incarnations_ = 0;
+  Audit audit_;
 };
 
 // Safe from any thread.

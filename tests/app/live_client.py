@@ -11,7 +11,7 @@ from millrace_server import KEY
 class LiveStream:
     """One connection. read() gives the next frame as (event, id, data)."""
 
-    def __init__(self, server, *topics, last_event_id=None, tick=100, receive_bytes=None):
+    def __init__(self, server, *topics, last_event_id=None, tick=100, receive_bytes=None, key=KEY, cookie=None):
         host, port = server.address.rsplit(":", 1)
         self.socket = socket.socket()
         if receive_bytes:
@@ -20,7 +20,8 @@ class LiveStream:
         self.socket.connect((host, int(port)))
         query = urllib.parse.urlencode([*(("topic", topic) for topic in topics), ("tick", tick)], quote_via=urllib.parse.quote)
         again = f"Last-Event-ID: {last_event_id}\r\n" if last_event_id else ""
-        self.socket.sendall(f"GET /v1/live?{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n{again}\r\n".encode())
+        who = f"Authorization: Bearer {key}\r\n" if key else f"Cookie: {cookie}\r\n"
+        self.socket.sendall(f"GET /v1/live?{query} HTTP/1.1\r\nHost: x\r\n{who}{again}\r\n".encode())
         self.file = self.socket.makefile("rb")
         self.status = int(self.file.readline().split()[1])
         self.headers = dict(line.decode().strip().lower().split(": ", 1) for line in iter(self.file.readline, b"\r\n"))

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from live_client import LiveStream, Picture, wait_for_count, wait_until_live
-from millrace_server import Server, columns
+from millrace_server import KEY, Server, columns
 
 SECONDS = "view:events_by_second"
 MINUTES = "view:events_by_minute"
@@ -113,6 +113,41 @@ def test_a_restart_of_the_server_is_a_new_snapshot_and_counts_go_on(tmp_path):
         server.wait_until_stored()
         assert view_rows(server) == recount(server) == picture.rows
     server.stop()
+
+
+def test_the_audit_counts_what_views_have_seen_and_verify_compares_them_with_the_store(live):
+    live.send(events(30) * 2 + [{"event": "old", "message_id": "old", "timestamp": (int(time.time()) - 86_400 * 5) * 1000}])
+    live.wait_until_stored()
+    audit = live.health()["audit"]
+    assert audit["holds"] and audit["views"] == audit["stored"] == 31 and audit["repeats"] == 30
+    report = live.json("GET", "/v1/verify")
+    assert report["equal"] and report["views"]["differ"] == 0
+    assert report["views"]["events"] == 30, "one is older than what the view keeps"
+
+
+def test_a_revoked_key_ends_its_streams_and_no_others(live):
+    made = live.json("POST", "/v1/keys", {"name": "for a look", "scopes": ["read"]}, expect=201)
+    with LiveStream(live, MINUTES, key=made["secret"]) as ends, LiveStream(live, MINUTES) as stays:
+        ends.read()
+        picture = Picture().take(*stays.read()[::2])
+        revoked = time.monotonic()
+        live.request("DELETE", f"/v1/keys/{made['key']['id']}")
+        while ends.file.readline():
+            pass
+        assert time.monotonic() - revoked < 3
+        live.send(events(1))
+        wait_for_count(stays, picture, 1)
+
+
+def test_logging_out_ends_the_sessions_streams(live):
+    body = json.dumps({"key": KEY})
+    _, headers, _ = live.request("POST", "/v1/session", body, headers={"Content-Type": "application/json"}, key=None)
+    cookie = headers["set-cookie"].split(";")[0]
+    with LiveStream(live, MINUTES, key=None, cookie=cookie) as stream:
+        stream.read()
+        live.request("DELETE", "/v1/session", key=None, headers={"Cookie": cookie, "X-Millrace": "1"})
+        while stream.file.readline():
+            pass
 
 
 def test_views_equal_a_recount_after_kill_9_under_load(tmp_path):

@@ -30,12 +30,19 @@ const char* origin_word(ViewOrigin origin) {
   return "api";
 }
 
+Result<Answer> answer_of(const LiveParts& parts, const std::string& project, const std::string& json) {
+  QueryContext context{project, parts.clock.wall(), &parts.store, parts.budget};
+  MR_ASSIGN(Question question, read_question(QuestionKind::kMetrics, json, context, parts.clock));
+  return question.run();
+}
+
 }  // namespace
 
 LiveHub::LiveHub(const LiveParts& parts, const LiveLimits& limits, http::FanOut& fan_out)
     : parts_(parts),
       limits_(limits),
       fan_out_(fan_out),
+      passes_(parts.admits),
       incarnation_(fmt::format("{:08x}", static_cast<std::uint32_t>(random_number()))),
       began_(parts.clock.monotonic()),
       pool_(std::make_unique<WorkerPool<std::function<void()>>>(limits.threads, kQuestionsMax,
@@ -75,6 +82,7 @@ TimeNs LiveHub::step() {
     for (const ViewSpecPtr& spec : parts_.views.list()) {
       table_of(spec).refresh();
     }
+    passes_.check();
     refresh_all_ = now + kSecondNs;
   }
   TimeNs next = refresh_all_;
@@ -152,10 +160,8 @@ Result<std::unique_ptr<Topic>> LiveHub::make(const TopicName& name) {
     }
     case TopicName::Kind::kQuery: {
       auto submit = [this](std::function<void()> work) { return pool_->submit(work); };
-      auto ask = [parts = &parts_](const std::string& project, const std::string& json) -> Result<Answer> {
-        QueryContext context{project, parts->clock.wall(), &parts->store, parts->budget};
-        MR_ASSIGN(Question question, read_question(QuestionKind::kMetrics, json, context, parts->clock));
-        return question.run();
+      auto ask = [parts = &parts_](const std::string& project, const std::string& json) {
+        return answer_of(*parts, project, json);
       };
       return std::unique_ptr<Topic>(std::make_unique<QueryTopic>(name, first, submit, ask));
     }
@@ -205,6 +211,11 @@ Result<std::string> LiveHub::view_json(const std::string& name, TimeNs from, Tim
   table.kept_from() == INT64_MIN ? json.null() : json.integer(table.kept_from() / kMs);
   json.key("other").unsigned_integer(table.stats().other);
   return json.end_object().take();
+}
+
+Result<std::string> LiveHub::ask(const std::string& project, const std::string& json) {
+  MR_ASSIGN(Answer answer, answer_of(parts_, project, json));
+  return "{" + answer.head + "}";
 }
 
 void LiveHub::describe_view(JsonWriter& json, const ViewSpecPtr& spec) {

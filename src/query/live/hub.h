@@ -12,6 +12,7 @@
 #include "http/fan_out.h"
 #include "io/clock.h"
 #include "io/thread.h"
+#include "query/live/passes.h"
 #include "query/live/topic.h"
 #include "query/live_api.h"
 #include "query/worker_pool.h"
@@ -29,8 +30,11 @@ class LiveHub {
   // that can't be asked. kFull: too many topics are watched.
   Result<std::vector<http::ChannelPtr>> open(const std::vector<TopicName>& names);
 
+  Passes& passes() { return passes_; }
   // "columns", "rows", "seq", "as_of" of a view's buckets that begin in [from, to).
   Result<std::string> view_json(const std::string& name, TimeNs from, TimeNs to);
+  // The answer of a metric query, as JSON. Blocks.
+  Result<std::string> ask(const std::string& project, const std::string& json);
   // One view as GET /v1/views lists it.
   void describe_view(JsonWriter& json, const ViewSpecPtr& spec);
 
@@ -54,6 +58,7 @@ class LiveHub {
   const LiveParts parts_;
   const LiveLimits limits_;
   http::FanOut& fan_out_;
+  Passes passes_;
   const std::string incarnation_;
   const TimeNs began_;
   std::mutex mutex_;
