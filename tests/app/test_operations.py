@@ -45,6 +45,7 @@ def test_sigterm_drains_and_nothing_acknowledged_is_lost(tmp_path):
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(30) == 0
     server.start()
+    server.wait_until_stored()  # what wasn't read yet when the signal came
     assert columns(server.query(measures=["count"], **ALL))["count"] == [10_000]
     server.stop()
 
@@ -66,6 +67,7 @@ def test_ctrl_c_on_a_terminal_leaves_the_engine_to_the_server(tmp_path):
     assert server.process.wait(30) == 0
     assert sum("engine started" in line for line in server.log) == 1
     server.start()
+    server.wait_until_stored()
     assert columns(server.query(measures=["count"], **ALL))["count"] == [1000]
     server.stop()
 
@@ -76,7 +78,7 @@ def test_health_and_metrics(fresh):
     fresh.send([{"event": "x", "message_id": "a"}, {"event": "x", "message_id": "a"}])
     fresh.wait_until_stored()
     health = fresh.health()
-    assert health["audit"] == {"accepted": 2, "stored": 1, "repeats": 1, "failed": 0, "lost": 0, "holds": True}
+    assert health["audit"] == {"accepted": 2, "stored": 1, "repeats": 1, "failed": 0, "lost": 0, "views": 1, "holds": True}
     assert health["engine"]["sandbox"]["seccomp"] is True
     metrics = fresh.metrics()
     assert metrics["millrace_ingest_accepted_events_total"] == 2
