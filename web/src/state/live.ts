@@ -21,6 +21,10 @@ export function openFeed(): void {
   feed.pause(document.hidden);
 }
 
+// A page that the browser keeps for the way back would keep its connections too, of which a browser has six for a server.
+addEventListener("pagehide", closeFeed);
+addEventListener("pageshow", openFeed);
+
 // A tab in the background gives its connections back after a while.
 let hidden = 0;
 document.addEventListener("visibilitychange", () => {
