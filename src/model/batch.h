@@ -2,17 +2,17 @@
 // Rows for the store, in columns.
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/byte_buffer.h"
 #include "model/event.h"
 
 namespace millrace {
 
 // Strings one behind the other; `ends[i]` is where string i ends.
 struct StringColumn {
-  std::string bytes;
+  ByteBuffer bytes;
   std::vector<std::uint32_t> ends;
 
   void append(std::string_view value) {
@@ -21,7 +21,7 @@ struct StringColumn {
   }
   std::string_view at(std::size_t row) const {
     std::uint32_t begin = row == 0 ? 0 : ends[row - 1];
-    return std::string_view(bytes).substr(begin, ends[row] - begin);
+    return {bytes.data() + begin, ends[row] - begin};
   }
   void clear() { bytes.clear(), ends.clear(); }
 };

@@ -1,7 +1,6 @@
 #include "model/record.h"
 
-#include <cstring>
-
+#include "base/byte_buffer.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "model/property_index.h"
@@ -13,29 +12,6 @@ namespace {
 std::uint16_t short_size(std::string_view text) {
   MR_CHECK(text.size() <= UINT16_MAX);
   return static_cast<std::uint16_t>(text.size());
-}
-
-// Most texts of an event are shorter than a call of memcpy() is long.
-char* put_text(char* to, std::string_view text) {
-  const char* from = text.data();
-  std::size_t size = text.size();
-  if (size > 32) {
-    std::memcpy(to, from, size);
-  } else if (size >= 16) {
-    std::memcpy(to, from, 16);
-    std::memcpy(to + size - 16, from + size - 16, 16);
-  } else if (size >= 8) {
-    std::memcpy(to, from, 8);
-    std::memcpy(to + size - 8, from + size - 8, 8);
-  } else if (size >= 4) {
-    std::memcpy(to, from, 4);
-    std::memcpy(to + size - 4, from + size - 4, 4);
-  } else {
-    for (std::size_t i = 0; i < size; ++i) {
-      to[i] = from[i];
-    }
-  }
-  return to + size;
 }
 
 struct Sizes {

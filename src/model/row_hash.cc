@@ -1,9 +1,9 @@
 #include "model/row_hash.h"
 
-#include <cstring>
 #include <memory>
 
-#include <fmt/format.h>
+#include "base/byte_buffer.h"
+#include "base/decimal.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -13,19 +13,19 @@ namespace millrace {
 namespace {
 
 constexpr char kEndOfColumn = 0x1f;
-constexpr std::size_t kNumbersBytesMax = 6 * 21;  // 20 digits or sign, and the end of the column
+constexpr std::size_t kNumbersRoom = 6 * (kDecimalRoom + 1);
 
 // The numeric columns, each followed by kEndOfColumn. Returns one past the last byte.
 char* write_numbers(char* to, const EventView& event, const Place& place) {
   auto put = [&to](auto number) {
-    to = fmt::format_to(to, FMT_STRING("{}"), number);
+    to = put_decimal(to, number);
     *to++ = kEndOfColumn;
   };
   put(event.time);
   put(event.sent == kNoTime ? TimeNs{0} : event.sent);
   put(event.received);
-  put(place.generation.value);
-  put(place.partition.value);
+  put(std::uint64_t{place.generation.value});
+  put(std::uint64_t{place.partition.value});
   put(place.sequence.value);
   return to;
 }
@@ -36,7 +36,7 @@ std::uint64_t row_hash(const EventView& event, const Place& place) {
   std::string_view texts[] = {event.project,      event.event,      event.user_id,
                               event.anonymous_id, event.session_id, event.id_kind == IdKind::kMessage ? event.id : "",
                               event.properties,   event.context};
-  std::size_t bytes = kNumbersBytesMax;
+  std::size_t bytes = kNumbersRoom;
   for (std::string_view text : texts) {
     bytes += text.size() + 1;
   }
@@ -50,10 +50,7 @@ std::uint64_t row_hash(const EventView& event, const Place& place) {
   }
   char* to = row;
   for (std::string_view text : texts) {
-    if (!text.empty()) {
-      std::memcpy(to, text.data(), text.size());
-    }
-    to += text.size();
+    to = put_text(to, text);
     *to++ = kEndOfColumn;
   }
   to = write_numbers(to, event, place);

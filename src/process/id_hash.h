@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/byte_buffer.h"
 #include "model/event.h"
 
 namespace millrace {
@@ -28,7 +29,7 @@ class IdHasher {
 
  private:
   std::string secret_;
-  std::string framed_;
+  ByteBuffer framed_;
 };
 
 }  // namespace millrace

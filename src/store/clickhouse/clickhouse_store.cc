@@ -125,7 +125,7 @@ Result<ClickHouseStore::Writer*> ClickHouseStore::writer(PartitionId partition) 
   return writer.get();
 }
 
-Result<void> ClickHouseStore::send(Writer& writer, const std::string& sql, const std::string& data,
+Result<void> ClickHouseStore::send(Writer& writer, const std::string& sql, std::string_view data,
                                    const std::string& query_id) {
   writer.restarts = gate_.enter(*writer.connection);
   writer.sent = true;
@@ -139,7 +139,7 @@ Result<void> ClickHouseStore::insert(const EventBatch& batch, std::size_t begin,
   if (begin == end) return {};
   MR_ASSIGN(Writer * writer, this->writer(batch.partition));
   expect_strays(batch.partition, batch.epoch);
-  const std::string& data = writer->block.encode(batch, begin, end);
+  std::string_view data = writer->block.encode(batch, begin, end);
   std::string query_id = fmt::format("{}{}-{}-{}", query_prefix(batch.generation, batch.partition), batch.epoch.value,
                                      batch.sequence[begin], ++writer->inserts);
   TimeNs start = system_clock().monotonic();

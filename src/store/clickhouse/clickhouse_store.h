@@ -84,7 +84,7 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
   Result<std::string> ask(const std::string& sql, const char* format);
   Result<clickhouse::Reply> ask(const std::string& sql, const char* format, const QueryBudget& budget);
   Result<void> kill_inserts(PartitionId partition);
-  Result<void> send(Writer& writer, const std::string& sql, const std::string& data, const std::string& query_id);
+  Result<void> send(Writer& writer, const std::string& sql, std::string_view data, const std::string& query_id);
 
   // Columns of properties that are asked about: clickhouse_store_columns.cc.
   void keep_properties();

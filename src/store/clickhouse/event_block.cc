@@ -67,7 +67,7 @@ void EventBlock::add(Property property, const std::string& name) {
   properties_.push_back(std::move(property));
 }
 
-const std::string& EventBlock::encode(const EventBatch& batch, std::size_t begin, std::size_t end) {
+std::string_view EventBlock::encode(const EventBatch& batch, std::size_t begin, std::size_t end) {
   MR_CHECK(begin <= end && end <= batch.rows());
   rows_ = order_.sort(batch, begin, end);
   block_.begin(std::size(kBaseColumns) + properties_.size(), rows_);
@@ -127,8 +127,9 @@ void EventBlock::append_value(Property& property, std::string_view json) {
       break;
     }
     case DeclaredProperty::Type::kString: {
-      there = append_text_value(json, property.texts.bytes);
-      property.texts.ends.push_back(static_cast<std::uint32_t>(property.texts.bytes.size()));
+      text_.clear();
+      there = append_text_value(json, text_);
+      property.texts.append(text_);
       break;
     }
   }

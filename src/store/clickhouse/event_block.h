@@ -21,7 +21,7 @@ class EventBlock {
   // The columns that a block brings, as the list of an INSERT: "(`project`, …)".
   const std::string& columns() const { return columns_; }
   // Rows [begin, end) of the batch, in the order of the table's key; valid until the next call.
-  const std::string& encode(const EventBatch& batch, std::size_t begin, std::size_t end);
+  std::string_view encode(const EventBatch& batch, std::size_t begin, std::size_t end);
 
  private:
   struct Property {
@@ -50,6 +50,7 @@ class EventBlock {
   NativeBlock block_;
   std::vector<std::int64_t> sent_;
   std::vector<std::string_view> found_;
+  std::string text_;  // of one value
 };
 
 }  // namespace millrace::clickhouse

@@ -58,7 +58,7 @@ TEST(NativeBlock, LowCardinalityWidensItsIndexes) {
     block.begin(1, rows);
     block.low_cardinality_of("e", texts);
     std::size_t width = distinct <= 256 ? 1 : distinct <= 65'536 ? 2 : 4;
-    std::string last = block.bytes().substr(block.bytes().size() - width);
+    std::string_view last = block.bytes().substr(block.bytes().size() - width);
     std::uint32_t index = 0;
     std::memcpy(&index, last.data(), width);
     EXPECT_EQ(index, distinct - 1);
@@ -66,10 +66,10 @@ TEST(NativeBlock, LowCardinalityWidensItsIndexes) {
 }
 
 TEST(NativeBlock, VaruintsAreBase128) {
-  std::string text;
-  append_varuint(text, 127);
-  append_varuint(text, 300);
-  EXPECT_EQ(text, bytes({0x7f, 0xac, 0x02}));
+  std::vector<std::uint32_t> rows(300);
+  NativeBlock block;
+  block.begin(127, rows);
+  EXPECT_EQ(block.bytes(), bytes({0x7f, 0xac, 0x02}));
 }
 
 TEST(NativeBlock, RowsAreInTheOrderAskedFor) {
@@ -123,8 +123,8 @@ TEST(EventBlock, DeclaredValuesComeFromTheIndexOrTheText) {
   append_property_index(index, 1, 2, PropertyType::kInteger);
   append_property_index(index, 1, 18, PropertyType::kNested);
   EventBlock block({{"a", DeclaredProperty::Type::kInteger}, {"o.x.y", DeclaredProperty::Type::kString}});
-  std::string with_index = block.encode(batch_of(text, index), 0, 1);
-  std::string without = block.encode(batch_of(text, ""), 0, 1);
+  std::string with_index(block.encode(batch_of(text, index), 0, 1));
+  std::string without(block.encode(batch_of(text, ""), 0, 1));
   EXPECT_EQ(with_index, without);
   EXPECT_THAT(with_index, HasSubstr("p_a" + bytes({15}) + "Nullable(Int64)" + bytes({0, 12, 0, 0, 0, 0, 0, 0, 0})));
   EXPECT_THAT(with_index, HasSubstr("p_o:x:y" + bytes({16}) + "Nullable(String)" + bytes({0, 4}) + "deep"));

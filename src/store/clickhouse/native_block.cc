@@ -12,54 +12,54 @@ constexpr std::uint64_t kHasAdditionalKeys = 1u << 9;
 constexpr std::uint64_t kNeedUpdateDictionary = 1u << 10;
 
 template <typename Index>
-void append_indexes(std::string& to, const std::vector<std::uint32_t>& indexes) {
-  std::size_t at = to.size();
-  to.resize(at + indexes.size() * sizeof(Index));
-  for (std::size_t row = 0; row < indexes.size(); ++row) {
-    store_le(to.data() + at + row * sizeof(Index), static_cast<Index>(indexes[row]));
+void append_indexes(ByteBuffer& bytes, const std::vector<std::uint32_t>& indexes) {
+  char* to = bytes.room(indexes.size() * sizeof(Index));
+  for (std::uint32_t index : indexes) {
+    store_le(to, static_cast<Index>(index));
+    to += sizeof(Index);
   }
+  bytes.taken(to);
 }
 
+constexpr std::size_t kVaruintBytesMax = 10;
 constexpr std::size_t kLengthBytesMax = 5;  // of a text below 4 GB
 
-char* append_text(char* to, std::string_view text) {
-  std::size_t rest = text.size();
-  for (; rest >= 0x80; rest >>= 7) *to++ = static_cast<char>(rest | 0x80);
-  *to++ = static_cast<char>(rest);
-  if (!text.empty()) std::memcpy(to, text.data(), text.size());
-  return to + text.size();
+char* put_varuint(char* to, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
+  *to++ = static_cast<char>(value);
+  return to;
 }
+
+char* append_text(char* to, std::string_view text) { return put_text(put_varuint(to, text.size()), text); }
 
 }  // namespace
 
-void append_varuint(std::string& to, std::uint64_t value) {
-  while (value >= 0x80) {
-    to.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  to.push_back(static_cast<char>(value));
+void NativeBlock::varuint(std::uint64_t value) { bytes_.taken(put_varuint(bytes_.room(kVaruintBytesMax), value)); }
+
+void NativeBlock::length_and_text(std::string_view text) {
+  bytes_.taken(append_text(bytes_.room(kLengthBytesMax + text.size()), text));
 }
 
 void NativeBlock::begin(std::size_t columns, std::span<const std::uint32_t> rows) {
   bytes_.clear();
   rows_ = rows;
-  append_varuint(bytes_, columns);
-  append_varuint(bytes_, rows.size());
+  varuint(columns);
+  varuint(rows.size());
 }
 
 void NativeBlock::header(std::string_view name, std::string_view type) {
-  append_varuint(bytes_, name.size());
-  bytes_.append(name);
-  append_varuint(bytes_, type.size());
-  bytes_.append(type);
+  length_and_text(name);
+  length_and_text(type);
 }
 
 void NativeBlock::strings_of(std::string_view name, const StringColumn& column) {
   constexpr std::size_t kAhead = 12;  // rows whose text is on its way to the cache
   header(name, "String");
-  std::size_t at = bytes_.size();
-  bytes_.resize(at + column.bytes.size() + rows_.size() * kLengthBytesMax);
-  char* to = bytes_.data() + at;
+  char* to = bytes_.room(column.bytes.size() + rows_.size() * kLengthBytesMax);
+  if (column.bytes.empty()) {  // nobody has it
+    std::fill_n(to, rows_.size(), '\0');
+    return bytes_.taken(to + rows_.size());
+  }
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     if (i + kAhead < rows_.size()) {
       std::uint32_t ahead = rows_[i + kAhead];
@@ -67,17 +67,15 @@ void NativeBlock::strings_of(std::string_view name, const StringColumn& column) 
     }
     to = append_text(to, column.at(rows_[i]));
   }
-  bytes_.resize(static_cast<std::size_t>(to - bytes_.data()));
+  bytes_.taken(to);
 }
 
 void NativeBlock::nullable_strings(std::string_view name, std::string_view nulls, const StringColumn& column) {
   header(name, "Nullable(String)");
   bytes_.append(nulls);
-  std::size_t at = bytes_.size();
-  bytes_.resize(at + column.bytes.size() + rows_.size() * kLengthBytesMax);
-  char* to = bytes_.data() + at;
+  char* to = bytes_.room(column.bytes.size() + rows_.size() * kLengthBytesMax);
   for (std::size_t row = 0; row < rows_.size(); ++row) to = append_text(to, column.at(row));
-  bytes_.resize(static_cast<std::size_t>(to - bytes_.data()));
+  bytes_.taken(to);
 }
 
 void NativeBlock::grow_slots() {
@@ -133,15 +131,12 @@ void NativeBlock::nullable_low_cardinality(std::string_view name, std::string_vi
 }
 
 void NativeBlock::low_cardinality_values() {
-  append_le(bytes_, kSharedDictionaries);
+  bytes_.append_number(kSharedDictionaries);
   std::uint64_t width = keys_.size() <= 0x100 ? 0 : keys_.size() <= 0x10000 ? 1 : 2;
-  append_le(bytes_, width | kHasAdditionalKeys | kNeedUpdateDictionary);
-  append_le(bytes_, static_cast<std::uint64_t>(keys_.size()));
-  for (std::string_view key : keys_) {
-    append_varuint(bytes_, key.size());
-    bytes_.append(key);
-  }
-  append_le(bytes_, static_cast<std::uint64_t>(rows_.size()));
+  bytes_.append_number(width | kHasAdditionalKeys | kNeedUpdateDictionary);
+  bytes_.append_number(static_cast<std::uint64_t>(keys_.size()));
+  for (std::string_view key : keys_) length_and_text(key);
+  bytes_.append_number(static_cast<std::uint64_t>(rows_.size()));
   if (width == 0) append_indexes<std::uint8_t>(bytes_, indexes_);
   if (width == 1) append_indexes<std::uint16_t>(bytes_, indexes_);
   if (width == 2) append_indexes<std::uint32_t>(bytes_, indexes_);

@@ -6,16 +6,13 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/bytes.h"
+#include "base/byte_buffer.h"
 #include "model/batch.h"
 
 namespace millrace::clickhouse {
-
-void append_varuint(std::string& to, std::uint64_t value);
 
 // begin(), then exactly `columns` calls of the others, each of which writes one column of `rows` values.
 class NativeBlock {
@@ -27,27 +24,26 @@ class NativeBlock {
   template <typename Number>
   void numbers(std::string_view name, std::string_view type, std::span<const Number> values) {
     header(name, type);
-    bytes_.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+    raw(values);
   }
   // One value for every row.
   template <typename Number>
   void constant(std::string_view name, std::string_view type, Number value) {
     header(name, type);
-    std::size_t at = bytes_.size();
-    bytes_.resize(at + rows_.size() * sizeof value);
-    for (std::size_t row = 0; row < rows_.size(); ++row) store_le(bytes_.data() + at + row * sizeof value, value);
+    char* to = bytes_.room(rows_.size() * sizeof value);
+    for (std::size_t row = 0; row < rows_.size(); ++row, to += sizeof value) store_le(to, value);
+    bytes_.taken(to);
   }
   // The block's rows of a batch's column.
   template <typename Number>
   void numbers_of(std::string_view name, std::string_view type, const std::vector<Number>& column) {
     header(name, type);
-    std::size_t at = bytes_.size();
-    bytes_.resize(at + rows_.size() * sizeof(Number));
-    char* to = bytes_.data() + at;
+    char* to = bytes_.room(rows_.size() * sizeof(Number));
     for (std::uint32_t row : rows_) {
       store_le(to, column[row]);
       to += sizeof(Number);
     }
+    bytes_.taken(to);
   }
   void strings_of(std::string_view name, const StringColumn& column);
   void low_cardinality_of(std::string_view name, const StringColumn& column);
@@ -58,13 +54,13 @@ class NativeBlock {
                         std::span<const Number> values) {
     header(name, type);
     bytes_.append(nulls);
-    bytes_.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+    raw(values);
   }
   void nullable_strings(std::string_view name, std::string_view nulls, const StringColumn& column);
   // LowCardinality(Nullable(String)): the first key of the dictionary stands for NULL.
   void nullable_low_cardinality(std::string_view name, std::string_view nulls, const StringColumn& column);
 
-  const std::string& bytes() const { return bytes_; }
+  std::string_view bytes() const { return bytes_.view(); }
 
  private:
   struct Slot {
@@ -73,13 +69,19 @@ class NativeBlock {
     bool used = false;
   };
 
+  template <typename Number>
+  void raw(std::span<const Number> values) {
+    bytes_.append({reinterpret_cast<const char*>(values.data()), values.size_bytes()});
+  }
   void header(std::string_view name, std::string_view type);
+  void varuint(std::uint64_t value);
+  void length_and_text(std::string_view text);
   void begin_keys(std::size_t without_slot);
   void low_cardinality_values();
   std::uint32_t key_of(std::string_view text);
   void grow_slots();
 
-  std::string bytes_;
+  ByteBuffer bytes_;
   std::span<const std::uint32_t> rows_;
   // Of low_cardinality(): kept so that nothing is allocated for the next block.
   std::vector<Slot> slots_;

@@ -6,6 +6,30 @@
 #include <tuple>
 
 namespace millrace::clickhouse {
+namespace {
+
+// Names are short as a rule; std::hash is a call and a loop.
+std::size_t hash_of(std::string_view text) {
+  constexpr std::uint64_t kOdd = 0x9e37'79b9'7f4a'7c15;
+  std::size_t size = text.size();
+  std::uint64_t first = 0, last = 0;
+  if (size > 16) return std::hash<std::string_view>()(text);
+  if (size >= 8) {
+    first = load_le<std::uint64_t>(text.data());
+    last = load_le<std::uint64_t>(text.data() + size - 8);
+  } else if (size >= 4) {
+    first = load_le<std::uint32_t>(text.data());
+    last = load_le<std::uint32_t>(text.data() + size - 4);
+  } else if (size > 0) {
+    first = static_cast<unsigned char>(text[0]) | static_cast<unsigned char>(text[size / 2]) << 8;
+    last = static_cast<unsigned char>(text[size - 1]);
+  }
+  std::uint64_t hash = (first ^ size) * kOdd;
+  hash = (hash ^ hash >> 32 ^ last) * kOdd;
+  return hash ^ hash >> 29;
+}
+
+}  // namespace
 
 std::span<const std::uint32_t> RowOrder::sort(const EventBatch& batch, std::size_t begin, std::size_t end) {
   groups_.clear();
@@ -47,7 +71,7 @@ void RowOrder::sort_times(const EventBatch& batch, std::span<std::uint32_t> rows
 
 std::uint32_t RowOrder::group_of(std::string_view project, std::string_view event) {
   if (groups_.size() * 2 >= slots_.size()) grow();
-  std::size_t hash = std::hash<std::string_view>()(project) * 31 + std::hash<std::string_view>()(event);
+  std::size_t hash = hash_of(project) * 31 + hash_of(event);
   std::size_t at = hash & (slots_.size() - 1);
   for (; slots_[at] != 0; at = (at + 1) & (slots_.size() - 1)) {
     const Group& group = groups_[slots_[at] - 1];
