@@ -32,7 +32,7 @@ run: build ## the server, with its data in ./millrace-data
 demo: build ## a made-up product's two weeks and its live traffic to look at; DEMO_FOR=60s, DEMO_RATE=500, RESET=1
 	@exec tools/demo.sh
 
-test: ## everything that must hold: unit tests, tidy, whole program, crashes, clients
+test: ## everything that must hold: unit tests, tidy, fuzz targets, whole program, crashes, clients
 	@tools/test.sh
 
 check: ## under a minute when nothing changed: format, tidy, clang-tidy on what changed, unit tests

@@ -3,12 +3,32 @@ add_custom_target(unit_tests)
 add_custom_target(benches)
 add_custom_target(fuzzers)
 
+# millrace_replays(NAME OUT source...): the sources that make fuzz targets a part of a test program: each target under a name of its
+# own, and a test for each that gives it what is kept of its inputs.
+function(millrace_replays name out)
+  set(tests "")
+  foreach(source ${ARGN})
+    get_filename_component(target ${source} NAME_WE)
+    string(REGEX REPLACE "^_" "" symbol ${name}_${target})
+    set_source_files_properties(${source} PROPERTIES COMPILE_DEFINITIONS LLVMFuzzerTestOneInput=${symbol} SKIP_PRECOMPILE_HEADERS ON)
+    string(APPEND tests "extern \"C\" int ${symbol}(const unsigned char*, std::size_t);\n"
+           "TEST(KnownFuzzInputs, ${symbol}) { millrace::replay(\"${symbol}\", ${symbol}); }\n")
+  endforeach()
+  set(${out} "" PARENT_SCOPE)
+  if(ARGN)
+    set(generated ${CMAKE_CURRENT_BINARY_DIR}/fuzz_replay.cc)
+    file(CONFIGURE OUTPUT ${generated} CONTENT "#include \"${CMAKE_SOURCE_DIR}/tests/fuzz/replay.h\"\n${tests}" @ONLY)
+    set(${out} ${ARGN} ${generated} PARENT_SCOPE)
+  endif()
+endfunction()
+
 # millrace_module(NAME [PUBLIC lib...] [PRIVATE lib...] [TEST lib...] [PCH header...] [UNFUZZED regex])
 #
 # One folder is one module is one static library `millrace_NAME`. Sources are found by their suffix, in the folder and in
 # its (private) sub-folders:
 #   x.cc        the library                  x_test.cc   the test program `NAME_test`
-#   x_bench.cc  the benchmark `NAME_bench`   x_fuzz.cc   a fuzz target of its own, `NAME_x_fuzz` (with MILLRACE_FUZZ)
+#   x_bench.cc  the benchmark `NAME_bench`   x_fuzz.cc   a fuzz target of its own, `NAME_x_fuzz` (with MILLRACE_FUZZ); without,
+#                                            `NAME_test` runs the inputs through it that are kept
 # PUBLIC and PRIVATE are what the library links to; TEST what only its tests link to. UNFUZZED says which sources no fuzz target has a use for: the
 # build with MILLRACE_FUZZ leaves them out, which halves it.
 function(millrace_module name)
@@ -38,7 +58,8 @@ function(millrace_module name)
   endif()
 
   if(tests AND NOT MILLRACE_FUZZ)
-    add_executable(${name}_test ${tests})
+    millrace_replays(${name} replays ${fuzzs})
+    add_executable(${name}_test ${tests} ${replays})
     target_link_libraries(${name}_test PRIVATE millrace_${name} ${M_PRIVATE} ${M_TEST} GTest::gtest_main GTest::gmock)
     target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h> <functional> <map> <memory> <string>
                               <vector>)

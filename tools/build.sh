@@ -12,7 +12,7 @@ export CCACHE_BASEDIR=$PWD
 export CCACHE_NOHASHDIR=true
 
 tools/setup.sh build
-case $preset in fuzz | coverage) tools/setup.sh check ;; esac
+case $preset in fuzz) tools/setup.sh test ;; coverage) tools/setup.sh check ;; esac
 if [ ! -e "build/$preset/build.ninja" ]; then
   echo "==> configuring build/$preset"
   cmake --preset "$preset" >"/dev/null"

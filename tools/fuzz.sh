@@ -7,8 +7,8 @@
 #   SEED=7                   of libFuzzer's choices; it picks and prints one itself by default
 #   COVERAGE=1               runs no new inputs but says which lines and regions those that are known reach
 #
-# Inputs that are kept lie in tests/fuzz/corpus/TARGET (seeds) and tests/regressions/TARGET (what once broke something).
-# What a run adds is in build/fuzz/corpus/TARGET, and is built upon by the next one.
+# Inputs that are kept lie in tests/fuzz/corpus/TARGET (seeds) and tests/regressions/TARGET (what once broke something); make test
+# replays both without clang as well. What a run adds is in build/fuzz/corpus/TARGET, and is built upon by the next one.
 # tests/fuzz/dictionaries/ has words that a target may be helped with: its source names them (`dictionary: json`).
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Everything that must hold, suite by suite; a closing line for each, and failure when one of them fails.
-#   ONLY="unit app" runs some of: tidy web unit sim app browser crash faults clients
+#   ONLY="unit app" runs some of: tidy web unit sim fuzz app browser crash faults clients
 # The program is built once, optimised; the unit tests once, with the address and undefined-behaviour sanitizers.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-suites=${ONLY:-tidy web unit sim app browser crash faults clients}
+suites=${ONLY:-tidy web unit sim fuzz app browser crash faults clients}
 results=()
 started=$SECONDS
 
@@ -44,6 +44,10 @@ sim() {
   done
 }
 
+fuzz() {
+  FUZZ_SECONDS=${FUZZ_SECONDS:-20} tools/fuzz.sh
+}
+
 app() {
   /usr/bin/python3 -m pytest -q tests/app
 }
@@ -71,6 +75,7 @@ suite tidy tidy
 suite web web
 suite unit unit
 suite sim sim
+suite fuzz fuzz
 suite app app
 suite browser browser
 suite crash crash
