@@ -156,6 +156,14 @@ TEST(SettingsTest, ASecretIsNeverInAMessage) {
               testing::Not(HasSubstr("sss")));
 }
 
+TEST(SettingsTest, AValueThatIsNotUtf8IsRefusedBecauseNoFileCouldSayIt) {
+  SettingSources sources;
+  sources.environment = {{"MILLRACE_DATA", "caf\xe9"}};
+  EXPECT_EQ(error_of(sources), "MILLRACE_DATA: data must be UTF-8");
+  sources.environment = {{"MILLRACE_DATA", "caf\u00e9"}};
+  EXPECT_EQ(error_of(sources), "no error");
+}
+
 TEST(SettingsTest, SettingsThatBelongTogetherAreCheckedTogether) {
   EXPECT_THAT(error_of(from_file("[http]\ntls_key = 'key.pem'")), HasSubstr("belong together"));
   EXPECT_THAT(error_of(from_file("[engine]\nlisten = '127.0.0.1:8123'")), HasSubstr("needs engine.password"));

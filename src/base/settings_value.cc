@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace millrace::settings_detail {
 namespace {
 
@@ -206,6 +208,8 @@ std::string format_duration(std::chrono::milliseconds duration) {
 }
 
 Result<Value> parse_value(const SettingInfo& info, std::string_view text) {
+  // The environment and flags may hold any bytes; what the file could not say would not be printed as one either.
+  if (!is_utf8(text)) return invalid("must be UTF-8");
   std::optional<Value> value = parse_any(info, text);
   if (!value) {
     std::string shown = info.type == SettingType::kSecret ? std::string("what it is") : fmt::format("\"{}\"", text);
@@ -283,6 +287,9 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
   const std::string* nearest = nullptr;
   std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string& each : known) {
+    // So many letters differ at least; what is far longer than every name costs nothing.
+    std::size_t longer = std::max(name.size(), each.size()) - std::min(name.size(), each.size());
+    if (longer >= least) continue;
     std::size_t distance = edit_distance(name, each);
     if (distance < least) {
       least = distance;
