@@ -18,6 +18,43 @@ int hex_value(char c) {
   return -1;
 }
 
+void skip_blanks(std::string_view& text) { text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size())); }
+
+bool take_token(std::string_view& text) {
+  std::size_t size = 0;
+  while (size < text.size() && is_token(text.substr(size, 1))) ++size;
+  text.remove_prefix(size);
+  return size > 0;
+}
+
+bool take_quoted(std::string_view& text) {
+  if (!text.starts_with('"')) return false;
+  std::size_t end = 1;
+  while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+  if (end >= text.size()) return false;
+  text.remove_prefix(end + 1);
+  return true;
+}
+
+// RFC 9112 section 7.1.1, of what is known to be a field's value: ;name ;name=token ;name="any text".
+bool is_extension(std::string_view text) {
+  while (!text.empty()) {
+    skip_blanks(text);
+    if (!text.starts_with(';')) return false;
+    text.remove_prefix(1);
+    skip_blanks(text);
+    if (!take_token(text)) return false;
+    std::string_view value = text;
+    skip_blanks(value);
+    if (!value.starts_with('=')) continue;
+    value.remove_prefix(1);
+    skip_blanks(value);
+    if (!take_token(value) && !take_quoted(value)) return false;
+    text = value;
+  }
+  return true;
+}
+
 }  // namespace
 
 // Sets `line` to the next line without its CRLF and returns its bytes with it; 0 when the line isn't whole yet or is
@@ -47,7 +84,8 @@ void ChunkDecoder::on_size_line(std::string_view line) {
     left_ = left_ * 16 + static_cast<std::uint64_t>(hex_value(line[digits++]));
   }
   std::string_view extension = line.substr(digits);
-  bool well_formed = digits > 0 && (extension.empty() || (extension[0] == ';' && is_field_value(extension)));
+  bool well_formed = digits > 0 && (extension.empty() ||
+                                    (extension[0] == ';' && is_field_value(extension) && is_extension(extension)));
   state_ = !well_formed ? State::kBad : left_ > 0 ? State::kData : State::kTrailer;
 }
 

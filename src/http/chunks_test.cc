@@ -70,6 +70,16 @@ TEST(ChunkDecoder, MalformedChunksAreBad) {
   }
 }
 
+TEST(ChunkDecoder, ExtensionsAreNamesThatMayHaveValues) {
+  for (const char* good : {";a", ";a=b", "; a = b ;c", ";a=\"b;\\\"c\"", ";a=\"\";b"}) {
+    EXPECT_EQ(run("1" + std::string(good) + "\r\nx\r\n0\r\n\r\n"), End::kDone) << good;
+  }
+  for (const char* bad :
+       {";", ";;a", ";a=", ";a=;b", ";=b", ";a b", ";a=\"b", ";a=\"b\\\"", ";a=\"b\"c", ";a ", " ;a"}) {
+    EXPECT_EQ(run("1" + std::string(bad) + "\r\nx\r\n0\r\n\r\n"), End::kBad) << bad;
+  }
+}
+
 TEST(ChunkDecoder, LinesAndTrailersAreBounded) {
   EXPECT_EQ(run("3;" + std::string(2000, 'x')), End::kBad);
   std::string trailers = "0\r\n";
