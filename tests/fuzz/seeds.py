@@ -165,7 +165,7 @@ def main():
                                   "two-no-footer": segment(1 | 2 | 8, 0, 104, frames[:104] + more[104:]), "no-header": segment(1, 0, 0, more), "zeros": segment(2, 0, 0, bytes(200)),
                                   "newer": segment(4, 0, 0, frames).replace(b"MRSEGMNT\x01", b"MRSEGMNT\x02"), "index": segment(1 | 2 | 16, 0, 0, more),
                                   "index-file": b"MRINDEX1" + struct.pack("<QIQqQ", 1, 1, 0, 5, 4096)})
-    write("http_decode_fuzz", {name: bytes([number % 8]) + data for number, (name, data) in enumerate(packed().items())})
+    write("http_decode_fuzz", {name: bytes([number % 8 + 0x30 + 8 * name.startswith("zstd")]) + data for number, (name, data) in enumerate(packed().items())})
     failed = struct.pack("<qBIHQ", 1_700_000_000_000_000_000, 1, 1, 0, 7) + b"".join(struct.pack("<I", len(part)) + part for part in (b"default", b"store", b"too large", b"{}"))
     write("stream_failed_file_fuzz", {"one": b"\0" + framed(failed), "two": b"\1" + framed(failed) * 2, "torn": b"\0" + framed(failed) + framed(failed)[:-3],
                                       "more-than-fits": b"\1" + framed(failed + b"x"), "zeros": b"\0" + bytes(32)})

@@ -2,6 +2,7 @@
 // can't be loaded into one that was built with sanitizers.
 //   in:  u32 bytes, a statement     out: u32 bytes, "!why" when it isn't exactly one SELECT that only reads, else its
 //   syntax tree
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -15,7 +16,26 @@ namespace {
 
 using namespace millrace::engine;
 
-bool read_all(void* into, std::size_t size) { return std::fread(into, 1, size, stdin) == size; }
+// The engine's timers interrupt a call now and then, which stdio takes for the end.
+bool read_all(char* into, std::size_t size) {
+  while (size > 0) {
+    ssize_t got = ::read(0, into, size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    into += got, size -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+bool write_all(const std::string& bytes) {
+  for (std::size_t done = 0; done < bytes.size();) {
+    ssize_t written = ::write(1, bytes.data() + done, bytes.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    done += static_cast<std::size_t>(written);
+  }
+  return true;
+}
 
 std::string judge(Connection& connection, const std::string& sql) {
   QueryAnalysis analysis = connection.classify(sql, "");
@@ -38,14 +58,12 @@ void serve(const char* library) {
   auto connection = Connection::open(*abi, {});
   if (!connection.ok()) _exit(4);
   std::uint32_t size = 0;
-  while (read_all(&size, sizeof size)) {
+  while (read_all(reinterpret_cast<char*>(&size), sizeof size)) {
     std::string sql(size, '\0');
     if (!read_all(sql.data(), size)) break;
     std::string answer = judge(**connection, sql);
     size = static_cast<std::uint32_t>(answer.size());
-    std::fwrite(&size, sizeof size, 1, stdout);
-    std::fwrite(answer.data(), 1, answer.size(), stdout);
-    std::fflush(stdout);
+    if (!write_all(std::string(reinterpret_cast<const char*>(&size), sizeof size) + answer)) break;
   }
 }
 
