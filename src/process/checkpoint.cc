@@ -17,6 +17,7 @@ Result<void> check_frame(std::string_view bytes) {
     return corrupt("this is not a checkpoint of Millrace");
   }
   auto version = load_le<std::uint16_t>(bytes.data() + 4);
+  if (version == 0) return corrupt("the checkpoint has format version 0, which there never was");
   if (version > kCheckpointVersion) {
     return invalid(
         fmt::format("the checkpoint has format version {}, this program reads up to {}: start the newer program",

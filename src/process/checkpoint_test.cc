@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
+#include "base/crc32c.h"
 #include "process/page_for_test.h"
 #include "process/sim_parts_for_test.h"
 
@@ -48,6 +50,16 @@ TEST(Checkpoint, NewerVersionIsRefusedWithAClearMessage) {
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().code, Code::kInvalid);
   EXPECT_THAT(read.error().message, HasSubstr("format version 9, this program reads up to 1"));
+}
+
+// Its checksum fits: whoever wrote it is no Millrace.
+TEST(Checkpoint, VersionZeroIsRefusedThoughItsChecksumFits) {
+  std::string bytes = encode_checkpoint(worked_example());
+  bytes[4] = 0;
+  store_le(bytes.data() + bytes.size() - 4, crc32c(std::string_view(bytes).substr(0, bytes.size() - 4)));
+  Result<Checkpoint> read = decode_checkpoint(bytes);
+  ASSERT_FALSE(read.ok());
+  EXPECT_THAT(read.error().message, HasSubstr("version 0"));
 }
 
 TEST(Checkpoint, IsReplacedAsAWhole) {

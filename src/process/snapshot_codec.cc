@@ -23,6 +23,7 @@ Result<std::string_view> unframe(std::string_view bytes, std::uint32_t magic, st
     return corrupt("it does not begin as it should");
   }
   auto version = load_le<std::uint16_t>(bytes.data() + 4);
+  if (version == 0) return corrupt("it has format version 0, which there never was");
   if (version > version_max) {
     return invalid(fmt::format("it has format version {}, this program reads up to {}: start the newer program",
                                version, version_max));

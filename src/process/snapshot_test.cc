@@ -192,6 +192,14 @@ TEST(IdChunk, PageShowsTheBytesOfTheExample) {
   EXPECT_FALSE(decode_id_chunk(bytes, PartitionId(1), 6, crc).ok());
 }
 
+TEST(IdChunk, VersionZeroIsRefusedThoughItsChecksumFits) {
+  std::string bytes = encode_id_chunk(IdChunk{}, PartitionId(0));
+  bytes[4] = 0;
+  std::uint32_t crc = crc32c(std::string_view(bytes).substr(0, bytes.size() - 4));
+  store_le(bytes.data() + bytes.size() - 4, crc);
+  EXPECT_EQ(decode_id_chunk(bytes, PartitionId(0), 0, crc).error().code, Code::kCorrupt);
+}
+
 TEST_F(SnapshotTest, EveryFlippedBitIsFound) {
   remember(5);
   SnapshotBytes raw{at(5), {}, {}};
