@@ -31,6 +31,11 @@ class Source {
     std::size_t size = std::min<std::size_t>(byte() % 24, left_);
     std::string text(reinterpret_cast<const char*>(data_), size);
     data_ += size, left_ -= size;
+    // What quoting is about comes more often than once in 256 bytes.
+    for (char& c : text) {
+      auto byte = static_cast<unsigned char>(c);
+      if (byte >= 0xf0) c = "\\'`\\\"\n%\\"[byte & 7];
+    }
     return text;
   }
   FieldRef field() {

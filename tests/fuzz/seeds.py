@@ -111,10 +111,11 @@ def packed():
     plain = b'{"event":"signup","user_id":"u1"}\n' * 40
     seeds = {}
     for name, data in {"gzip": gzip.compress(plain, mtime=0), "zstd": zstd(plain), "zstd-check": zstd(plain, "--check"), "zstd-long": zstd(plain, "--long=27"),
+                       "gzip-over": gzip.compress(bytes(150_000), mtime=0), "zstd-over": zstd(bytes(150_000)), "gzip-under": gzip.compress(bytes(99_000), mtime=0),
                        "gzip-bomb": gzip.compress(bytes(3 << 20), mtime=0), "zstd-bomb": zstd(bytes(3 << 20)), "gzip-empty": gzip.compress(b"", mtime=0), "zstd-empty": zstd(b"")}.items():
         seeds[name] = data
         seeds[name + "-cut"] = data[:-3]
-        if "bomb" not in name:
+        if "bomb" not in name and "over" not in name:
             seeds[name + "-twice"] = data + data
     seeds["zstd-skippable"] = bytes.fromhex("502a4d18") + struct.pack("<I", 4) + b"skip" + zstd(plain)
     seeds["gzip-then-garbage"] = gzip.compress(plain, mtime=0) + b"garbage"
@@ -165,7 +166,7 @@ def main():
                                   "two-no-footer": segment(1 | 2 | 8, 0, 104, frames[:104] + more[104:]), "no-header": segment(1, 0, 0, more), "zeros": segment(2, 0, 0, bytes(200)),
                                   "newer": segment(4, 0, 0, frames).replace(b"MRSEGMNT\x01", b"MRSEGMNT\x02"), "index": segment(1 | 2 | 16, 0, 0, more),
                                   "index-file": b"MRINDEX1" + struct.pack("<QIQqQ", 1, 1, 0, 5, 4096)})
-    write("http_decode_fuzz", {name: bytes([number % 8 + 0x30 + 8 * name.startswith("zstd")]) + data for number, (name, data) in enumerate(packed().items())})
+    write("http_decode_fuzz", {name: bytes([number % 8 + 0x30 * ("bomb" in name) + 8 * name.startswith("zstd")]) + data for number, (name, data) in enumerate(packed().items())})
     failed = struct.pack("<qBIHQ", 1_700_000_000_000_000_000, 1, 1, 0, 7) + b"".join(struct.pack("<I", len(part)) + part for part in (b"default", b"store", b"too large", b"{}"))
     write("stream_failed_file_fuzz", {"one": b"\0" + framed(failed), "two": b"\1" + framed(failed) * 2, "torn": b"\0" + framed(failed) + framed(failed)[:-3],
                                       "more-than-fits": b"\1" + framed(failed + b"x"), "zeros": b"\0" + bytes(32)})
