@@ -10,7 +10,7 @@ BUILD := build/release
 BINARY := $(BUILD)/bin/millrace
 
 # What ONLY, TARGET, RUNS, SECONDS, N, SEED, SEEDS, TRACE, KIND, SHORT, DEMO_FOR, DEMO_RATE, RESET, JOBS, COVERAGE, QUICK, ARGS say reaches the scripts through the environment.
-export ONLY TARGET RUNS DEMO_FOR DEMO_RATE RESET N SEED SEEDS TRACE KIND SHORT JOBS COVERAGE QUICK ARGS
+export ONLY TARGET RUNS DEMO_FOR DEMO_RATE RESET N SEED SEEDS TRACE KIND SHORT JOBS COVERAGE JUDGE_EVERY QUICK ARGS
 # `SECONDS` counts up by itself in bash.
 export FUZZ_SECONDS := $(SECONDS)
 
@@ -32,7 +32,7 @@ run: build ## the server, with its data in ./millrace-data
 demo: build ## a made-up product's two weeks and its live traffic to look at; DEMO_FOR=60s, DEMO_RATE=500, RESET=1
 	@exec tools/demo.sh
 
-test: ## everything that must hold: unit tests, tidy, fuzz targets, whole program, crashes, clients
+test: ## everything that must hold: unit tests, tidy, whole program, crashes, clients
 	@tools/test.sh
 
 check: ## under a minute when nothing changed: format, tidy, clang-tidy on what changed, unit tests
@@ -41,7 +41,7 @@ check: ## under a minute when nothing changed: format, tidy, clang-tidy on what 
 bench: ## benchmarks beside their peers; ONLY=B4 picks one, QUICK=1 is a short form
 	@tools/bench.sh
 
-fuzz: ## fuzz targets; TARGET=name, RUNS=n or SECONDS=s for each, COVERAGE=1 says what they reach
+fuzz: ## fuzz targets; TARGET=name (help: all names and words), RUNS=n or SECONDS=s for each, COVERAGE=1 what they reach
 	@tools/fuzz.sh
 
 crash: build ## under load: KIND=server|engine (kill -9), power (cut), disk (full); N=rounds SEED=number
