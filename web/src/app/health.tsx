@@ -54,11 +54,11 @@ function AuditLine({ health }: { health: HealthAnswer }) {
       <div class="audit-line">
         <Term name="accepted" value={line.accepted} />
         <Term sign="=" name="stored" value={line.stored} />
-        {line.views !== null && <Term sign="=" name="views" value={line.views} />}
         <Term sign="+" name="repeats" value={line.repeats} minor />
         <Term sign="+" name="failed" value={line.failed} minor />
         {line.lost > 0 && <Term sign="+" name="lost" value={line.lost} minor />}
         {line.waiting > 0 && <Term sign="+" name="on the way" value={line.waiting} minor />}
+        {line.views !== null && <Term sign="·" name="in the views, as stored" value={line.views} minor />}
       </div>
       <p class="audit-verdict"><i aria-hidden="true" />{verdict}</p>
       <ViewsAgreement />

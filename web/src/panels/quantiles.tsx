@@ -7,7 +7,7 @@ import { toSeries } from "../data/series";
 import { useTopic } from "../state/live";
 import { numericNames, useSchema } from "../state/schema";
 import { Select } from "./choice";
-import { Empty, Frame, Stateful } from "./frame";
+import { Empty, Frame, Loading, Stateful } from "./frame";
 
 const quantiles = [0.5, 0.9, 0.99];
 const name_of = (q: number) => (q === 0.5 ? "median" : `p${q * 100}`);
@@ -26,7 +26,9 @@ export function QuantilesPanel({ range, time_zone, height = 286 }: { range: stri
   );
   return (
     <Frame title="Quantiles" note={<Select label="Numeric property" value={field} options={names} onChange={choose} />}>
-      {field === "" ? (
+      {field === "" && !schema ? (
+        <Loading lines={6} />
+      ) : field === "" ? (
         <Empty title="No numbers yet">Properties that are numbers are drawn here.</Empty>
       ) : (
         <Stateful state={state} lines={6} empty={<Empty title="No values in this time" />}>

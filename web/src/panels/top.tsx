@@ -11,7 +11,7 @@ import { first_question } from "../data/question";
 import { useTopic } from "../state/live";
 import { built_in_fields, propertyNames, useSchema } from "../state/schema";
 import { Select } from "./choice";
-import { Empty, Frame, Stateful } from "./frame";
+import { Empty, Frame, Loading, Stateful } from "./frame";
 
 function conditionFor(field: string, value: Value): Condition {
   return value === null ? { field, operator: "not exists", value: "" } : { field, operator: "=", value: typed(value) };
@@ -59,7 +59,13 @@ export function TopValues({ range, time_zone }: TopProps) {
       title="Top values"
       note={<Select label="Property" value={field} options={[...names, ...built_in_fields.slice(1)]} onChange={choose} />}
     >
-      {field === "" ? <Empty title="No properties yet">They are listed here once events bring them.</Empty> : <TopOf field={field} range={range} time_zone={time_zone} bars_max={10} />}
+      {field !== "" ? (
+        <TopOf field={field} range={range} time_zone={time_zone} bars_max={10} />
+      ) : schema ? (
+        <Empty title="No properties yet">They are listed here once events bring them.</Empty>
+      ) : (
+        <Loading lines={10} />
+      )}
     </Frame>
   );
 }
