@@ -21,6 +21,7 @@ constexpr TimeNs kRestAfterRefusal = 5'000'000;  // closed loop only: an open lo
 constexpr TimeNs kLookAround = 50'000'000;       // longest wait: `stop` is looked at so often
 constexpr TimeNs kGiveUpConnecting = 10'000'000'000;
 constexpr std::size_t kEvents = 256;
+constexpr std::size_t kSendsAtOnce = 8;
 
 std::uint32_t share_of(std::uint32_t all, std::uint32_t parts, std::uint32_t index) {
   return std::max<std::uint32_t>(1, all / parts + (index < all % parts ? 1 : 0));
@@ -165,7 +166,8 @@ bool Sender::may_send(TimeNs now) const {
 }
 
 void Sender::send_due() {
-  while (!idle_.empty()) {
+  // Who is behind its schedule still looks at answers in between: else its own sending would be what they wait for.
+  for (std::size_t sent = 0; !idle_.empty() && sent < kSendsAtOnce; ++sent) {
     TimeNs now = clock_.monotonic();
     if (now >= end_ || !may_send(now)) {
       return;
