@@ -21,4 +21,7 @@ class Thread {
   std::thread thread_;
 };
 
+// From now on the calling thread gets less of a CPU that isn't enough for all than threads that have not said so.
+void stand_back();
+
 }  // namespace millrace

@@ -38,6 +38,7 @@ void ProcessorRunner::start() {
 }
 
 void ProcessorRunner::run(Lane& lane) {
+  stand_back();  // under overload events are taken first: what is in the log can be stored later
   while (!abandoned_) {
     if (draining_) {
       lane.processor->drain();

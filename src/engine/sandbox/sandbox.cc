@@ -32,6 +32,8 @@ void close_all_but(std::vector<int> keep) {
   syscall(SYS_close_range, next, ~0U, 0);
 }
 
+constexpr int kNiceness = 10;  // its merges have many threads
+
 Result<void> limit(int resource, rlim_t soft_max) {
   rlimit limits{};
   if (getrlimit(static_cast<__rlimit_resource_t>(resource), &limits) != 0) return failed("getrlimit");
@@ -55,6 +57,8 @@ Result<void> shed_inheritance(int parent, const std::vector<int>& keep, const st
   MR_TRY(limit(RLIMIT_NOFILE, 65'536));
   if (chdir(empty_folder.c_str()) != 0) return failed("chdir");
   umask(0077);
+  // Where there isn't enough CPU for both, events are taken before they are stored or counted.
+  (void)setpriority(PRIO_PROCESS, 0, kNiceness);
   return {};
 }
 
