@@ -153,9 +153,14 @@ bool Connection::fill(std::size_t wanted) {
   char* into = wire_.in.space(wanted);
   std::size_t room = wire_.in.room();
   SocketStream::Outcome outcome = wire_.stream.read(into, room);
+  if (outcome.status == SocketStream::Status::kDone) wire_.in.filled(outcome.bytes);
+  return has_come(outcome, room);
+}
+
+// What a read for `room` bytes found. True when something came.
+bool Connection::has_come(SocketStream::Outcome outcome, std::size_t room) {
   switch (outcome.status) {
     case SocketStream::Status::kDone:
-      wire_.in.filled(outcome.bytes);
       // A plain socket that gave less than there was room for is empty, and tells when more comes.
       if (outcome.bytes < room && !wire_.stream.is_tls()) readable_ = ended_;
       return true;
@@ -170,16 +175,21 @@ bool Connection::fill(std::size_t wanted) {
   }
 }
 
-// Reads over what is left of the last request's body. False when more of it must come.
+// Reads over what is left of the last request's body. True when something came.
 bool Connection::skip_rest() {
   wire_.take_body();
   wire_.take_body();
-  return wire_.body_left == 0;
+  if (wire_.body_left == 0) return true;
+  if (!readable_) return false;
+  std::size_t wanted = std::min<std::uint64_t>(wire_.body_left, SocketStream::kDiscardBytes);
+  SocketStream::Outcome outcome = wire_.stream.discard(wanted);
+  if (outcome.status == SocketStream::Status::kDone) wire_.body_left -= outcome.bytes;
+  return has_come(outcome, wanted);
 }
 
 bool Connection::step_head() {
   Wire& wire = wire_;
-  if (wire.body_left > 0 && !skip_rest()) return fill(kReadBytes);
+  if (wire.body_left > 0) return skip_rest();
   if (!empty_line_taken_ && wire.in.view().substr(0, 2) == "\r\n") {
     empty_line_taken_ = true;
     wire.in.consume(2);  // RFC 9112 section 2.2: some clients send an empty line behind a body
@@ -254,7 +264,9 @@ bool Connection::step_chunks() {
 bool Connection::body_is_here() {
   state_ = State::kReady;
   deadline_ms_ = kNever;
-  return loop_->take_turn(shared_from_this()) && deliver();
+  std::size_t bytes = wire_.framing.chunked ? body_size_ : static_cast<std::size_t>(wire_.body_left);
+  Loop::Place where = std::exchange(first_, false) ? Loop::Place::kFirst : Loop::Place::kLast;
+  return loop_->take_turn(shared_from_this(), bytes, where) && deliver();
 }
 
 bool Connection::deliver() {
@@ -269,6 +281,7 @@ bool Connection::deliver() {
 }
 
 void Connection::forget_body() {
+  first_ = false;
   next_ = nullptr;
   idle_exchange_.reset();
 }

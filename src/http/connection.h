@@ -47,6 +47,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
 
   // From whoever holds the exchange: gives the connection back to its loop. Any thread.
   static void hand_back(std::shared_ptr<Connection> connection, Task task);
+  void go_first() { first_ = true; }
   // Before Task::kBody: what is to be done with the body.
   void set_body_handler(std::unique_ptr<ServerExchange> idle, std::size_t bytes_max, Exchange::BodyHandler next);
 
@@ -73,6 +74,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   bool step_draining();
   bool fill(std::size_t wanted);
   bool fill_body(std::size_t wanted);
+  bool has_come(SocketStream::Outcome outcome, std::size_t room);
   bool skip_rest();
   void call_handler(std::unique_ptr<ServerExchange> exchange);
   void begin_body();
@@ -104,6 +106,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
 
   std::unique_ptr<ServerExchange> idle_exchange_;  // while the body is read
   std::size_t body_bytes_max_ = 0;
+  bool first_ = false;  // its turn is before that of others
   Exchange::BodyHandler next_;
   std::string body_;           // of chunks, put together
   std::size_t body_size_ = 0;  // of it, without what stands behind
@@ -125,6 +128,7 @@ class ServerExchange final : public Exchange {
   Result<void> end() override;
   bool abandoned() override;
   std::int64_t waiting_ms() const override { return connection_ != nullptr ? connection_->loop().waiting_ms() : 0; }
+  void go_first() override;
   bool can_detach() const override;
 
  protected:

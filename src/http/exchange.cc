@@ -20,6 +20,11 @@ void ServerExchange::reply(Response response) {
   Connection::hand_back(std::move(connection_), Task::kReply);
 }
 
+void ServerExchange::go_first() {
+  MR_CHECK(connection_ != nullptr);
+  connection_->go_first();
+}
+
 void ServerExchange::start_body(std::unique_ptr<Exchange> self, std::size_t bytes_max, BodyHandler next) {
   MR_CHECK(connection_ != nullptr && self.get() == this);
   std::shared_ptr<Connection> connection = std::move(connection_);  // or the two would hold each other

@@ -16,6 +16,7 @@ namespace {
 constexpr std::int64_t kTurnNs = 1'000'000;
 
 constexpr int kEventsAtOnce = 256;
+constexpr std::size_t kRequestBytes = 4 << 10;  // what a request costs beside its body, as if it were more of that
 
 std::int64_t now_ns() { return system_clock().monotonic(); }
 
@@ -44,10 +45,10 @@ void Loop::begin() {
 bool Loop::step(std::int64_t wait_ms_max) {
   bool any = read_mailbox();
   if (ended_) return any;
-  bool idle = waiting_.empty() && fall_asleep();
+  bool idle = !anybody_waits() && fall_asleep();
   any |= wait(idle ? std::clamp<std::int64_t>(next_tick_ms_ - now_ms_, 0, wait_ms_max) : 0);
   if (now_ms_ >= next_tick_ms_) tick();
-  any |= !waiting_.empty();
+  any |= anybody_waits();
   turn();
   return any;
 }
@@ -145,31 +146,44 @@ void Loop::tick() {
   next_tick_ms_ = now_ms_ + tick_ms_;
 }
 
-bool Loop::take_turn(const std::shared_ptr<Connection>& connection) {
+bool Loop::take_turn(const std::shared_ptr<Connection>& connection, std::size_t bytes, Place place) {
   std::int64_t now = now_ns();
   if (!std::exchange(turn_begun_, true)) turn_end_ns_ = now + kTurnNs;
-  if (waiting_.empty() && now < turn_end_ns_) return true;
-  waiting_.push_back({connection, now});
+  if (!anybody_waits() && now < turn_end_ns_) return true;
+  if (!anybody_waits()) busy_since_ns_ = now;
+  (place == Place::kFirst ? first_ : waiting_).push_back({connection, bytes + kRequestBytes});
+  waiting_bytes_ += bytes + kRequestBytes;
   return false;
+}
+
+Loop::Waiting Loop::take_next() {
+  std::deque<Waiting>& from = first_.empty() ? waiting_ : first_;
+  Waiting next = std::move(from.front());
+  from.pop_front();
+  waiting_bytes_ -= next.bytes;
+  return next;
 }
 
 // Behind everything that was ready.
 void Loop::turn() {
   turn_begun_ = false;
-  if (waiting_.empty()) return;
+  if (!anybody_waits()) return;
   turn_begun_ = true;  // what comes now waits behind the others
-  std::int64_t end = now_ns() + kTurnNs;
-  turn_end_ns_ = end;
+  std::int64_t now = now_ns();
+  turn_end_ns_ = now + kTurnNs;
+  std::size_t worked = 0;
   do {
-    std::shared_ptr<Connection> connection = std::move(waiting_.front().connection);
-    waiting_.pop_front();
-    connection->on_task(Task::kTurn);
-  } while (!waiting_.empty() && now_ns() < end);
-  turn_begun_ = !waiting_.empty();
+    Waiting next = take_next();
+    worked += next.bytes;
+    next.connection->on_task(Task::kTurn);
+    now = now_ns();
+  } while (anybody_waits() && now < turn_end_ns_);
+  rate_.worked(worked, now - std::exchange(busy_since_ns_, now));
+  turn_begun_ = anybody_waits();
 }
 
 std::int64_t Loop::waiting_ms() const {
-  return waiting_.empty() ? 0 : (now_ns() - waiting_.front().since_ns) / 1'000'000;
+  return static_cast<std::int64_t>(static_cast<double>(waiting_bytes_) * rate_.ns_per_byte() / 1e6);
 }
 
 void Loop::drain() {
@@ -193,6 +207,7 @@ void Loop::close_all() {
     connection->close();
   }
   ended_ = true;
+  first_.clear();
   waiting_.clear();
 }
 

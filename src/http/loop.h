@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/work_rate.h"
 #include "http/socket_stream.h"
 
 namespace millrace::http {
@@ -54,14 +55,16 @@ class Loop {
   void remove(Connection& connection);
   // Requests whose body is there are worked on for a millisecond at most before the loop looks at its sockets again, so
   // that who is refused by the head alone learns it at once, however much there is to do. True: go on now. False: the
-  // connection gets Task::kTurn when those before it have been worked on.
-  bool take_turn(const std::shared_ptr<Connection>& connection);
-  // How long the one whose turn is next has waited for it: what a request that comes now will have to wait.
+  // connection gets Task::kTurn when those before it have been worked on. `bytes`: of its body.
+  enum class Place { kFirst, kLast };  // first: behind others that are, before the rest
+  bool take_turn(const std::shared_ptr<Connection>& connection, std::size_t bytes, Place place);
+  // How long a request that comes now will have to wait for its turn, by what waits and how fast that went lately.
   std::int64_t waiting_ms() const;
   void drain();      // closes what is idle
   void close_all();  // closes everything, and lets run() end
 
  private:
+  static constexpr double kBytesPerSecondMin = 4 << 20;
   struct Letter {
     std::shared_ptr<Connection> connection;
     Task task;
@@ -87,9 +90,14 @@ class Loop {
 
   struct Waiting {
     std::shared_ptr<Connection> connection;
-    std::int64_t since_ns;
+    std::size_t bytes;
   };
-  std::deque<Waiting> waiting_;  // at most one a connection
+  bool anybody_waits() const { return !first_.empty() || !waiting_.empty(); }
+  Waiting take_next();
+  std::deque<Waiting> first_, waiting_;  // at most one a connection
+  std::size_t waiting_bytes_ = 0;
+  WorkRate rate_{kBytesPerSecondMin};
+  std::int64_t busy_since_ns_ = 0;  // not yet told to the rate; 0: nothing waits
   bool turn_begun_ = false;
   std::int64_t turn_end_ns_ = 0;
 

@@ -84,9 +84,11 @@ class Exchange {
   virtual Result<void> end() = 0;
   // True when the client has closed its side: whoever works for it may stop.
   virtual bool abandoned() = 0;
-  // On the I/O thread: how long requests whose body is there wait for their turn on it at the moment. Who refuses what
-  // has only a head keeps this short.
+  // On the I/O thread: how long, about, a request that comes now waits for its turn on it once its body is there. Who
+  // refuses what has only a head keeps this short.
   virtual std::int64_t waiting_ms() const { return 0; }
+  // Before read_body(): the body's turn is before that of others.
+  virtual void go_first() {}
 
   // Gives the connection away for good, before any answer: `next` gets its socket (non-blocking, for it to close) on
   // the I/O thread, and the server knows nothing of it any more. Not for connections with TLS.

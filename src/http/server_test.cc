@@ -167,6 +167,24 @@ TEST_F(ServerTest, SmallUnreadBodyIsSkippedAndTheConnectionLivesOn) {
   }
 }
 
+TEST_F(ServerTest, BodyOfARefusedRequestIsPassedOverInWhateverPiecesItComes) {
+  start([](std::unique_ptr<Exchange> exchange) {
+    exchange->head().path == "/refuse" ? exchange->reply(text("no")) : echo(std::move(exchange));
+  });
+  std::string refused = "POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n" + std::string(40'000, 'x');
+  const std::string good = "POST /good HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+  for (std::size_t cut : {std::size_t{60}, std::size_t{5'000}, std::size_t{39'999}, refused.size()}) {
+    RawPeer peer = raw();
+    peer.send(refused.substr(0, cut));
+    EXPECT_NE(peer.read_answer().find("\r\n\r\nno"), std::string::npos) << "the answer doesn't wait for the body";
+    peer.send(refused.substr(cut) + good + refused);
+    EXPECT_NE(peer.read_answer().find("POST /good abc"), std::string::npos) << cut;
+    EXPECT_NE(peer.read_answer().find("\r\n\r\nno"), std::string::npos);
+    peer.send(good);
+    EXPECT_NE(peer.read_answer().find("POST /good abc"), std::string::npos);
+  }
+}
+
 TEST_F(ServerTest, RefusedLargeBodyIsDrainedSoThatTheAnswerIsSeen) {
   start(
       [](std::unique_ptr<Exchange> exchange) { exchange->reply(problem(429, "busy", "Too Many Requests", "Wait.")); });

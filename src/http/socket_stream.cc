@@ -88,6 +88,18 @@ SocketStream::Outcome SocketStream::read(char* into, std::size_t size) {
   return got == 0 ? Outcome{Status::kEnd, 0} : errno_outcome(Status::kWantRead);
 }
 
+SocketStream::Outcome SocketStream::discard(std::size_t size) {
+  char scratch[kDiscardBytes];
+  size = std::min(size, kDiscardBytes);
+  if (ssl_) return read(scratch, size);
+  ssize_t got = 0;
+  do {
+    got = ::recv(fd(), scratch, size, MSG_TRUNC);
+  } while (got < 0 && errno == EINTR);
+  if (got > 0) return {Status::kDone, std::min(static_cast<std::size_t>(got), size)};
+  return got == 0 ? Outcome{Status::kEnd, 0} : errno_outcome(Status::kWantRead);
+}
+
 SocketStream::Outcome SocketStream::tls_write(std::span<const iovec> pieces) {
   clear_tls_errors();
   if (pieces.size() == 1) {

@@ -60,6 +60,9 @@ class SocketStream {
   static Result<SocketStream> connect_tls(UniqueFd fd, ssl_ctx_st* context, const std::string& host);
 
   Outcome read(char* into, std::size_t size);
+  // Takes up to `size` bytes off and forgets them, at most kDiscardBytes at once; those of TCP aren't even copied.
+  Outcome discard(std::size_t size);
+  static constexpr std::size_t kDiscardBytes = 64 << 10;
   // Takes some of the bytes, in one system call.
   Outcome write(std::span<const iovec> pieces);
   // The client's side of the TLS handshake; kDone at once when there is none.

@@ -35,13 +35,15 @@ class TurnTest : public ServerTest {
       note("glance", exchange->waiting_ms());
       return exchange->reply(text("seen"));
     }
-    Exchange::read_body(std::move(exchange), 100, [this](std::unique_ptr<Exchange> at, std::string_view body) {
+    bool first = exchange->head().path == "/first";
+    if (first) exchange->go_first();
+    Exchange::read_body(std::move(exchange), 100, [this, first](std::unique_ptr<Exchange> at, std::string_view body) {
       if (!std::exchange(begun_, true)) {
         first_.set_value();
         go_on_.get_future().wait();
       }
       be_busy();
-      note("work");
+      note(first ? "first" : "work");
       at->reply(text("done with " + std::string(body)));
     });
   }
@@ -76,6 +78,26 @@ TEST_F(TurnTest, AHeadIsLookedAtBeforeAllOfTheWorkIsDone) {
   std::lock_guard lock(mutex_);
   ASSERT_EQ(order_.size(), 22u);
   auto at = std::find(order_.begin(), order_.end(), "glance") - order_.begin();
+  EXPECT_LE(at, 10) << "behind so much work";
+}
+
+TEST_F(TurnTest, WhoGoesFirstDoesNotWaitBehindTheOthers) {
+  begin();
+  std::vector<RawPeer> peers;
+  peers.push_back(raw());
+  peers.back().send(kWork);
+  first_.get_future().wait();
+  for (int i = 0; i < 20; ++i) {
+    peers.push_back(raw());
+    peers.back().send(kWork);
+  }
+  RawPeer hurried = raw();
+  hurried.send("POST /first HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody");
+  go_on_.set_value();
+  for (RawPeer& peer : peers) EXPECT_NE(peer.read_to_end().find("done with body"), std::string::npos);
+  EXPECT_NE(hurried.read_to_end().find("done with body"), std::string::npos);
+  std::lock_guard lock(mutex_);
+  auto at = std::find(order_.begin(), order_.end(), "first") - order_.begin();
   EXPECT_LE(at, 10) << "behind so much work";
 }
 

@@ -15,12 +15,14 @@ constexpr std::size_t kPressurePercent = 75;
 Reservation::Reservation(Reservation&& other) noexcept
     : admission_(std::exchange(other.admission_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)),
-      lane_(other.lane_) {}
+      lane_(other.lane_),
+      goes_first_(other.goes_first_) {}
 
 Reservation& Reservation::operator=(Reservation&& other) noexcept {
   std::swap(admission_, other.admission_);
   std::swap(bytes_, other.bytes_);
   std::swap(lane_, other.lane_);
+  std::swap(goes_first_, other.goes_first_);
   Reservation old(std::move(other));  // what was held here is given back at once
   return *this;
 }
@@ -54,11 +56,12 @@ std::optional<Reservation> Admission::admit(std::string_view key, std::size_t by
       busy_lanes_.load(std::memory_order_relaxed) - (lanes_[lane].load(std::memory_order_relaxed) > 0 ? 1 : 0);
   bool crowded = others > 0 && bytes_.load(std::memory_order_relaxed) + bytes > bytes_max_ / 100 * kPressurePercent;
   // A key that sends less than its share is never why others wait: only the bytes bound it.
-  if (((late || crowded) && has_its_share(lane, bytes)) || !take(bytes, 0)) {
+  bool light = !has_its_share(lane, bytes);
+  if (((late || crowded) && !light) || !take(bytes, 0)) {
     return std::nullopt;
   }
   add_to_lane(lane, bytes);
-  return Reservation(this, bytes, lane);
+  return Reservation(this, bytes, lane, others > 0 && light);
 }
 
 // Whether these bytes would make the lane's part of what is in flight larger than an even one.

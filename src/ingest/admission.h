@@ -27,15 +27,18 @@ class Reservation {
 
   // False, and no change, when there is no room for more. Less is always granted.
   bool resize(std::size_t bytes);
+  // Others send too, and this one's key has less than its share in flight: it need not wait behind theirs.
+  bool goes_first() const { return goes_first_; }
 
  private:
   friend class Admission;
-  Reservation(Admission* admission, std::size_t bytes, std::size_t lane)
-      : admission_(admission), bytes_(bytes), lane_(lane) {}
+  Reservation(Admission* admission, std::size_t bytes, std::size_t lane, bool goes_first)
+      : admission_(admission), bytes_(bytes), lane_(lane), goes_first_(goes_first) {}
 
   Admission* admission_ = nullptr;
   std::size_t bytes_ = 0;
   std::size_t lane_ = 0;
+  bool goes_first_ = false;
 };
 
 // Safe from any thread, without a lock. Outlives its reservations.

@@ -58,6 +58,15 @@ TEST_F(AdmissionTest, WhenRequestsWaitTooLongTheKeyThatSendsMostIsRefusedFirst) 
   EXPECT_FALSE(admit("few", 500, 20 * kWaitingMax)) << "that is more than its share";
 }
 
+TEST_F(AdmissionTest, AKeyThatHasLessThanItsShareGoesBeforeTheOthers) {
+  EXPECT_TRUE(admit("many", 100));
+  EXPECT_FALSE(held_.back().goes_first()) << "nobody else sends";
+  EXPECT_TRUE(admit("few", 10));
+  EXPECT_TRUE(held_.back().goes_first());
+  EXPECT_TRUE(admit("many", 100));
+  EXPECT_FALSE(held_.back().goes_first());
+}
+
 TEST_F(AdmissionTest, WhatIsGivenBackCountsNoMore) {
   EXPECT_TRUE(admit("many", 400));
   EXPECT_TRUE(admit("few", 10));

@@ -82,8 +82,7 @@ class IngestApi::Core {
     metrics_.add(Metric::kIngestRefusedRequests);
     reply_to_any_origin(exchange, std::move(response));
   }
-  std::optional<http::Response> check_head(const Principal& principal, const http::Exchange& exchange,
-                                           Pending& pending);
+  std::optional<http::Response> check_head(const Principal& principal, http::Exchange& exchange, Pending& pending);
   void take_body(Pending& pending, std::unique_ptr<http::Exchange> exchange, std::string_view body);
   Result<void> parse(const Pending& pending, std::string_view body, TimeNs received, IngestRequest& request);
   std::optional<http::Response> unpack_and_parse(const Pending& pending, std::string_view body, TimeNs received,
@@ -99,6 +98,10 @@ class IngestApi::Core {
   Metrics& metrics_;
   const IngestLimits limits_;
   Admission admission_;
+  // Ready-made: under overload they are what is answered most.
+  const http::Response late_ = busy("Requests wait for their turn and for the disk longer than ingest.waiting_max.");
+  const http::Response crowded_ =
+      busy("The bytes of requests in memory have reached their bound (ingest.in_flight_bytes).");
   Pool<IngestRequest> requests_;
   Pool<EventParser> parsers_;
 };
@@ -117,7 +120,7 @@ void IngestApi::Core::post_events(const Principal& principal, std::unique_ptr<ht
                             });
 }
 
-std::optional<http::Response> IngestApi::Core::check_head(const Principal& principal, const http::Exchange& exchange,
+std::optional<http::Response> IngestApi::Core::check_head(const Principal& principal, http::Exchange& exchange,
                                                           Pending& pending) {
   const http::Head& head = exchange.head();
   BodyKind kind = body_kind(head.header("content-type"));
@@ -144,15 +147,16 @@ std::optional<http::Response> IngestApi::Core::check_head(const Principal& princ
     return out_of_service(health.error().message);
   }
   // A chunked body may become as large as any, for all we know.
-  std::int64_t waiting_ms = exchange.waiting_ms();
+  std::int64_t waiting_ms = exchange.waiting_ms() + stream_.waiting_ms();
   std::optional<Reservation> admitted =
       admission_.admit(principal.key_id, head.content_length < 0 ? limits_.body_bytes_max : length, waiting_ms);
   if (!admitted) {
-    return busy(waiting_ms >= limits_.waiting_ms_max
-                    ? "Requests wait for their turn longer than ingest.waiting_max."
-                    : "The bytes of requests in memory have reached their bound (ingest.in_flight_bytes).");
+    return waiting_ms >= limits_.waiting_ms_max ? late_ : crowded_;
   }
   pending.reservation = *std::move(admitted);
+  if (pending.reservation.goes_first()) {
+    exchange.go_first();
+  }
   return std::nullopt;
 }
 

@@ -74,6 +74,8 @@ class Stream {
   virtual void wait_for(PartitionId partition, SequenceNumber beyond, std::int64_t timeout_ms) = 0;
   // The processor no longer needs what lies before `until`: retention may pass it, never go beyond.
   virtual void release(PartitionId partition, SequenceNumber until) = 0;
+  // How long, about, an append made now would wait until those before it are durable.
+  virtual std::int64_t waiting_ms() { return 0; }
   // Ok, or why nothing can be taken at the moment (kFull: the disk; kUnavailable: a failed write).
   virtual Result<void> health() = 0;
   // Writes what was taken, tells every listener, closes cleanly. Appends are refused from now on.

@@ -111,8 +111,8 @@ class LogStream final : public SteppedLog {
     for (std::uint16_t i = 0; i < options_.partitions; ++i) {
       LogPartition& partition = *partitions_[i];
       partition.writer.emplace(
-          WriterContext{files_, metrics_, status_, partition.list, partition.spares, [this] { housekeeping_->wake(); },
-                        options_.generation, partition.id, partition.folder},
+          WriterContext{files_, clock_, metrics_, status_, partition.list, partition.spares,
+                        [this] { housekeeping_->wake(); }, options_.generation, partition.id, partition.folder},
           recovered[i].end, recovered[i].newest_received);
     }
     return {};
@@ -133,6 +133,14 @@ class LogStream final : public SteppedLog {
   std::uint16_t partitions() const override { return options_.partitions; }
 
   Result<void> append(const Append& batch) override { return at(batch.partition).writer->append(batch); }
+
+  std::int64_t waiting_ms() override {
+    std::int64_t longest = 0;
+    for (const std::unique_ptr<LogPartition>& partition : partitions_) {
+      longest = std::max(longest, partition->writer->waiting_ms());
+    }
+    return longest;
+  }
 
   Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) override {
     return std::unique_ptr<StreamReader>(std::make_unique<LogReader>(reader_context(partition), from));

@@ -46,12 +46,18 @@ Result<void> LogWriter::append(const Append& batch) {
       return unavailable("the log is being closed");
     }
     waiting_.push_back(batch);
+    untold_bytes_.fetch_add(batch.payload.size(), std::memory_order_relaxed);
     wake = std::exchange(asleep_, false);
   }
   if (wake) {
     work_.notify_one();
   }
   return {};
+}
+
+std::int64_t LogWriter::waiting_ms() const {
+  return static_cast<std::int64_t>(static_cast<double>(untold_bytes_.load(std::memory_order_relaxed)) *
+                                   ns_per_byte_.load(std::memory_order_relaxed) / 1e6);
 }
 
 void LogWriter::stop() {
@@ -205,6 +211,7 @@ void LogWriter::encode_footer() {
 }
 
 Result<void> LogWriter::flush() {
+  TimeNs begin = context_.clock.monotonic();
   Result<void> written = active_->spare.file->write_at(buffer_.offset(), buffer_.pieces());
   if (written.ok()) {
     context_.metrics.add(Metric::kStreamWrittenBytes, static_cast<std::int64_t>(buffer_.bytes()));
@@ -215,6 +222,8 @@ Result<void> LogWriter::flush() {
     context_.status.fail(written.error());
     return context_.status.check().error();
   }
+  rate_.worked(buffer_.bytes(), context_.clock.monotonic() - begin);
+  ns_per_byte_.store(rate_.ns_per_byte(), std::memory_order_relaxed);
   return {};
 }
 
@@ -233,7 +242,7 @@ void LogWriter::tell(std::span<const Append> batches, SequenceNumber first) {
   for (const Append& batch : batches) {
     SequenceRange range{first, first.plus(batch.events)};
     first = range.end;
-    context_.status.give_bytes(batch.payload.size());
+    give_bytes(batch.payload.size());
     ++told_;
     batch.listener->appended(context_.partition, range);
   }
@@ -241,10 +250,15 @@ void LogWriter::tell(std::span<const Append> batches, SequenceNumber first) {
 
 void LogWriter::refuse(std::span<const Append> batches, const Error& reason) {
   for (const Append& batch : batches) {
-    context_.status.give_bytes(batch.payload.size());
+    give_bytes(batch.payload.size());
     ++told_;
     batch.listener->appended(context_.partition, reason);
   }
+}
+
+void LogWriter::give_bytes(std::size_t bytes) {
+  context_.status.give_bytes(bytes);
+  untold_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 void LogWriter::close_segment() {

@@ -1,6 +1,7 @@
 #pragma once
 // Writes one partition, step by step: whatever gathered while the last sync ran is written with the next one.
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -9,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/work_rate.h"
+#include "io/clock.h"
 #include "io/thread.h"
 #include "stream/log/group_buffer.h"
 #include "stream/log/log_status.h"
@@ -20,6 +23,7 @@ namespace millrace {
 // What a writer works with; all of it must outlive it.
 struct WriterContext {
   FileSystem& files;
+  Clock& clock;
   Metrics& metrics;
   LogStatus& status;
   SegmentList& list;
@@ -46,6 +50,8 @@ class LogWriter {
 
   // Takes the batch; see Stream::append. Any thread.
   Result<void> append(const Append& batch);
+  // How long, about, an append made now would wait until those before it are durable. Any thread.
+  std::int64_t waiting_ms() const;
   // A bounded piece of work: at most one write and one sync. One thread.
   WriterStep step();
   // A thread that steps, and waits for what the steps say. Without it, whoever owns this does.
@@ -55,6 +61,7 @@ class LogWriter {
   void stop();
 
  private:
+  static constexpr double kBytesPerSecondMin = 64 << 20;
   struct Active {
     Spare spare;
     SegmentIndex unpublished;  // index entries of frames that aren't durable yet
@@ -76,6 +83,7 @@ class LogWriter {
   void publish();
   void tell(std::span<const Append> batches, SequenceNumber first);
   void refuse(std::span<const Append> batches, const Error& reason);
+  void give_bytes(std::size_t bytes);
   void close_segment();
   SegmentIdentity identity() const { return {context_.generation, context_.partition, active_->spare.id}; }
 
@@ -86,6 +94,8 @@ class LogWriter {
   bool stopping_ = false;
   bool asleep_ = false;
   std::condition_variable work_;
+  std::atomic<std::size_t> untold_bytes_ = 0;
+  std::atomic<double> ns_per_byte_ = 0;  // of rate_, for other threads
 
   // Of the thread that steps.
   std::vector<Append> group_;
@@ -96,6 +106,7 @@ class LogWriter {
   SequenceNumber durable_;  // everything before it is durable
   TimeNs received_;         // of the last record; that of the next one isn't less
   bool segment_full_ = false;
+  WorkRate rate_{kBytesPerSecondMin};
   std::optional<Thread> thread_;
 };
 

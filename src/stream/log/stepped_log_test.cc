@@ -61,6 +61,42 @@ TEST_F(SteppedLogTest, AStepWritesAndSyncsOnceAtMost) {
   EXPECT_EQ(listener_.wait(100).size(), 100u);
 }
 
+// A clock by which everything takes a millisecond.
+class TickingClock final : public Clock {
+ public:
+  TimeNs wall() override { return now_; }
+  TimeNs monotonic() override { return now_ += 1'000'000; }
+
+ private:
+  TimeNs now_ = 0;
+};
+
+TEST_F(SteppedLogTest, HowLongAnAppendWouldWaitFollowsFromWhatWaitsAndHowFastItWasWritten) {
+  faults_ = std::make_unique<FaultFileSystem>(posix_file_system());
+  metrics_ = std::make_unique<Metrics>();
+  TickingClock clock;
+  options_.segment_bytes = 16 << 20;
+  Result<std::unique_ptr<SteppedLog>> log = open_stepped_log(*faults_, clock, *metrics_, options_);
+  ASSERT_TRUE(log.ok()) << log.error().message;
+  log_ = std::move(*log);
+  keep_house();
+  for (int i = 0; i < 4; ++i) {
+    append(250'000);
+  }
+  EXPECT_EQ(log_->waiting_ms(), 0) << "nothing was written yet";
+  EXPECT_EQ(step(), WriterStep::kAgain);
+  EXPECT_EQ(log_->waiting_ms(), 0) << "nothing waits";
+  for (int i = 0; i < 20; ++i) {
+    append(250'000);
+  }
+  EXPECT_NEAR(static_cast<double>(log_->waiting_ms()), 5, 1) << "a megabyte took a millisecond";
+  log_->stop();
+  while (step() != WriterStep::kClosed) {
+    keep_house();
+  }
+  EXPECT_EQ(log_->waiting_ms(), 0);
+}
+
 TEST_F(SteppedLogTest, StopWritesWhatWasTaken) {
   open_stepped();
   for (int i = 0; i < 100; ++i) {
