@@ -52,16 +52,6 @@ def cpu_seconds(pid, whole_tree=False):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def written_bytes(pid, whole_tree=False):
-    """Bytes that a process has sent to the disk (/proc/PID/io)."""
-    total = 0
-    for one in tree(pid) if whole_tree else [pid]:
-        with contextlib.suppress(OSError):
-            fields = dict(line.split(": ") for line in pathlib.Path(f"/proc/{one}/io").read_text().splitlines())
-            total += int(fields["write_bytes"]) - int(fields["cancelled_write_bytes"])
-    return total
-
-
 def resident_bytes(pid):
     """Memory that is this process's own (Pss), so that pages shared in a tree count once."""
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -70,8 +60,11 @@ def resident_bytes(pid):
     return 0
 
 
-def device_written_bytes(folder):
-    """Bytes written so far to the disk that `folder` lies on, by everybody."""
+def device_written_bytes(folder, sync=True):
+    """Bytes written so far to the disk that `folder` lies on, by everybody, with what is still in memory. Unlike /proc/PID/io, which counts a large folio
+    whole each time that a few bytes of it are made dirty (hundreds of KB for each fsync of a small append), this is what the disk got."""
+    if sync:
+        subprocess.run(["sync", "-f", folder], check=True)
     device = os.stat(folder).st_dev
     link = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat")
     return int(link.read_text().split()[6]) * 512

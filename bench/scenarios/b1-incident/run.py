@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from measure import Cpu, arguments, medians, runs_of, scratch, spread, table, take_turns, write_result, written_bytes  # noqa: E402
+from measure import Cpu, arguments, device_written_bytes, medians, runs_of, scratch, spread, table, take_turns, write_result  # noqa: E402
 from millrace_server import KEY, Server, columns  # noqa: E402
 from peers import Postgres, Redis, post  # noqa: E402
 from picture import curves  # noqa: E402
@@ -73,13 +73,13 @@ def millrace(folder, size, clients, seconds):
         config.write_text(VIEWS)
         file = bodies(folder / f"actions-{size}", size)
         with Server(folder / f"millrace-{run}-{size}-{clients}", config=config, log_level="warning") as server:
-            engine = server.wait_until_open()["pid"]
-            cpu, written = Cpu(server=server.process.pid), written_bytes(server.process.pid) + written_bytes(engine)
+            server.wait_until_open()
+            written, cpu = device_written_bytes(folder), Cpu(server=server.process.pid)
             found = post(server.address.rpartition(":")[2], "/v1/events", file, size, clients, seconds, f"Authorization: Bearer {KEY}", "Content-Type: application/x-ndjson")
             accepted = found["accepted"]
             server.wait_until_stored(300)
             used = cpu.us_per(accepted)
-            written = written_bytes(server.process.pid) + written_bytes(engine) - written
+            written = device_written_bytes(folder) - written
             views, store = totals(server), recount(server)
             assert {views[f"{view} count"] for view in ("entities", "kinds", "hot")} == {store["count"]} == {accepted}, f"{accepted} acknowledged; {views}; {store}"
             for name in ("seconds", "bytes"):
@@ -88,7 +88,7 @@ def millrace(folder, size, clients, seconds):
             log = server.metrics()["millrace_stream_written_bytes_total"]
             return {"case": SIZES[size], "clients": clients, "actions_per_s": found["events_per_s"], "p99_us": found["p99_us"], "cpu_us_per_action": used["server_cpu_us_per_event"],
                     "accepted": accepted, "refused": found["refused"], "counted": store["count"], "log_bytes_per_action": round(log / accepted, 1),
-                    "written_bytes_per_action": round(written / accepted, 1)}  # fmt: skip
+                    "device_bytes_per_action": round(written / accepted, 1)}  # fmt: skip
 
     return case
 
@@ -174,7 +174,7 @@ def postgres(folder, clients, seconds, only):
                     if actions > 1 and count > 64:
                         continue  # it is past its best, and each of its transactions takes seconds
                     make_counters(server)
-                    lsn, written, cpu = server.sql("SELECT pg_current_wal_lsn()"), written_bytes(server.pid, True), Cpu(server=server.pid)
+                    lsn, written, cpu = server.sql("SELECT pg_current_wal_lsn()"), device_written_bytes(folder), Cpu(server=server.pid)
                     text = subprocess.run(
                         [server.bin / "pgbench", "-h", server.folder, "-U", "postgres", "-n", "-M", "prepared", *(part for path in paths for part in ("-f", path)), "-c", str(count),
                          "-j", str(min(count, 2)), "-T", str(max(1, round(seconds))), "postgres"], check=True, capture_output=True, text=True).stdout  # fmt: skip
@@ -188,7 +188,7 @@ def postgres(folder, clients, seconds, only):
                     rows.append({"case": name, "clients": count, "actions_per_s": round(float(re.search(r"tps = ([\d.]+)", text)[1]) * actions),
                                  "mean_us": round(float(re.search(r"latency average = ([\d.]+)", text)[1]) * 1000), "cpu_us_per_action": used, "accepted": done,
                                  "counted": counted // 8, "wal_bytes_per_action": round(wal / done, 1),
-                                 "written_bytes_per_action": round((written_bytes(server.pid, True) - written) / done, 1)})  # fmt: skip
+                                 "device_bytes_per_action": round((device_written_bytes(folder) - written) / done, 1)})  # fmt: skip
         return rows
 
     return case
@@ -248,7 +248,7 @@ def main():
     singles, gathered = best([UPDATES, ONE, SPREAD]), best([ROWS, COLUMNS])
     wal = medians([row for row in rows if row["clients"] == 64], "wal_bytes_per_action")[UPDATES]["median"]
     # Of many actions: what a server writes ahead at its start is much for few.
-    written = medians([row for row in rows if row["clients"] == 64], "written_bytes_per_action")[SIZES[1000]]["median"]
+    written = medians([row for row in rows if row["clients"] == 64], "device_bytes_per_action")[SIZES[1000]]["median"]
     most, last = best([SIZES[1]]), of(SIZES[1], clients[-1])["median"]
     goal = {"one by one, 64 clients, times PostgreSQL's 8 UPDATEs": 100, "in batches, times PostgreSQL's best one by one": 150, "in batches, times PostgreSQL's best in batches": 150,
             "bytes to disk, of PostgreSQL's WAL, at most": 0.2, "most clients, of the most": 0.95}  # fmt: skip

@@ -11,7 +11,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import dataset  # noqa: E402
 from export import COLUMNS, files, insert_files  # noqa: E402
-from measure import arguments, cpu_seconds, disk_bytes, scratch, table, take_turns, write_result, written_bytes  # noqa: E402
+from measure import arguments, cpu_seconds, device_written_bytes, disk_bytes, scratch, table, take_turns, write_result  # noqa: E402
 from millrace_server import free_port  # noqa: E402
 from peers import Engine, Postgres, ask_engine, install_duckdb  # noqa: E402
 from picture import bars  # noqa: E402
@@ -25,13 +25,13 @@ def millrace(events):
 
     def case(_):
         found = dataset.make(events, by_this_program=True)
-        cpu, written = found["server_cpu_s"] + found["engine_cpu_s"], found["server_written_bytes"] + found["engine_written_bytes"]
+        cpu, written = found["server_cpu_s"] + found["engine_cpu_s"], found["device_bytes"]
         count = found["accepted"]
         return {"case": "Millrace, HTTP to stored", "rows": found["events"], "rows_per_s": found["stored_per_s"], "acknowledged_per_s": found["acknowledged_per_s"],
                 "cpu_us_per_row": round(cpu * 1e6 / count, 3), "server_cpu_us_per_row": round(found["server_cpu_s"] * 1e6 / count, 3),
                 "engine_cpu_us_per_row": round(found["engine_cpu_s"] * 1e6 / count, 3), "body_bytes_per_row": round(found["body_bytes"] / count, 1),
                 "log_bytes_per_row": round(found["log_bytes"] / count, 1), "store_disk_bytes_per_row": round(found["store_bytes"] / found["events"], 1),
-                "written_bytes_per_row": round(written / count, 1), "device_bytes_per_row": round(found["device_bytes"] / count, 1),
+                "written_bytes_per_row": round(written / count, 1),
                 "write_amplification": round(written / found["body_bytes"], 3)}  # fmt: skip
 
     return case
@@ -46,14 +46,14 @@ def engine(folder, name, form, paths, rows, port):
             server.query("CREATE DATABASE peer")
             create = ask_engine(port, STRUCTURE).decode().replace("CREATE TABLE millrace.events", "CREATE TABLE peer.events", 1)
             server.query(create)
-            before, written, begin = cpu_seconds(server.pid), written_bytes(server.pid), time.monotonic()
+            written, before, begin = device_written_bytes(folder), cpu_seconds(server.pid), time.monotonic()
             insert_files(server.port, paths, "peer.events", form)
             seconds = time.monotonic() - begin
             counted = int(server.query("SELECT count() FROM peer.events"))
             assert counted == rows, f"{counted} of {rows}"
             wait_for_merges(server)
             return {"case": f"engine alone, {form}", "rows": rows, "rows_per_s": round(rows / seconds), "cpu_us_per_row": round((cpu_seconds(server.pid) - before) * 1e6 / rows, 3),
-                    "written_bytes_per_row": round((written_bytes(server.pid) - written) / rows, 1),
+                    "written_bytes_per_row": round((device_written_bytes(folder) - written) / rows, 1),
                     "store_disk_bytes_per_row": round(int(server.query("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'peer'")) / rows, 1)}  # fmt: skip
 
     return case
@@ -71,7 +71,7 @@ def postgres(folder, paths, rows):
         with Postgres(folder / "postgres") as server:
             server.sql(f"CREATE TABLE events ({', '.join(f'{name} {kind}' for name, kind in COLUMNS)})")
             server.sql("CREATE INDEX ON events (event, time)")
-            before, written, begin = cpu_seconds(server.pid, True), written_bytes(server.pid, True), time.monotonic()
+            written, before, begin = device_written_bytes(folder), cpu_seconds(server.pid, True), time.monotonic()
             with server.connect() as connection, connection.cursor() as cursor:
                 for path in paths:
                     with open(path, "rb") as file:
@@ -83,7 +83,7 @@ def postgres(folder, paths, rows):
             server.sql("CHECKPOINT")
             return {"case": "PostgreSQL 15, COPY, one index", "rows": rows, "rows_per_s": round(rows / seconds),
                     "cpu_us_per_row": round((cpu_seconds(server.pid, True) - before) * 1e6 / rows, 3),
-                    "written_bytes_per_row": round((written_bytes(server.pid, True) - written) / rows, 1),
+                    "written_bytes_per_row": round((device_written_bytes(folder) - written) / rows, 1),
                     "store_disk_bytes_per_row": round(int(server.sql("SELECT pg_total_relation_size('events')")) / rows, 1)}  # fmt: skip
 
     return case
@@ -105,8 +105,7 @@ seconds = time.monotonic() - begin
 assert db.execute("SELECT count(*) FROM events").fetchone()[0] == int(rows)
 db.close()
 used = resource.getrusage(resource.RUSAGE_SELF)
-io = dict(line.split(": ") for line in open("/proc/self/io").read().splitlines())
-print(seconds, used.ru_utime + used.ru_stime, io["write_bytes"])
+print(seconds, used.ru_utime + used.ru_stime)
 """
 
 
@@ -115,8 +114,10 @@ def duckdb(folder, paths, rows):
         database = folder / "events.duckdb"
         for old in folder.glob("events.duckdb*"):
             old.unlink()
+        begin = device_written_bytes(folder)
         done = subprocess.run([install_duckdb(), "-c", DUCKDB, str(database), str(rows), *map(str, paths)], check=True, stdout=subprocess.PIPE, text=True)
-        seconds, cpu, written = map(float, done.stdout.split())
+        seconds, cpu = map(float, done.stdout.split())
+        written = device_written_bytes(folder) - begin
         return {"case": "DuckDB, CSV, a transaction a file", "rows": rows, "rows_per_s": round(rows / seconds), "cpu_us_per_row": round(cpu * 1e6 / rows, 3),
                 "written_bytes_per_row": round(written / rows, 1), "store_disk_bytes_per_row": round(disk_bytes(database) / rows, 1)}  # fmt: skip
 
