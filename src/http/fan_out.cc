@@ -29,8 +29,13 @@ class ReactorFanOut final : public FanOut {
   Result<void> add(int socket, Reader reader) override {
     UniqueFd fd(socket);
     std::lock_guard lock(mutex_);
-    MR_ASSIGN(Reactor * reactor, reactor_for_one());
-    return reactor->add(std::move(fd), std::make_unique<Reader>(std::move(reader)));
+    MR_ASSIGN(Reactor * first, reactor_for_one());
+    auto handed = std::make_unique<Reader>(std::move(reader));
+    if (first->add(fd, handed)) return {};
+    for (auto& other : reactors_) {
+      if (other->readers() < limits_.readers_per_reactor && other->add(fd, handed)) return {};
+    }
+    return full("too many viewers come at once");
   }
 
   bool room() const override {

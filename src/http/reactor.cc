@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kEventsAtOnce = 512;
 constexpr int kTickMs = 1'000;
+constexpr std::size_t kTakeEvery = 64;  // readers that were written to
 constexpr int kWaitingBytes = 1 << 20;  // of sockets that are on their way to the reactor
 constexpr int kSendBytes = 128 << 10;   // of a reader's socket: bounds what the kernel keeps for one that is slow
 constexpr std::string_view kComment = ":\n\n";
@@ -122,7 +123,7 @@ void Reactor::run() {
   poller_.reset(-1);  // of this thread's table, like everything above
 }
 
-Result<void> Reactor::add(UniqueFd socket, std::unique_ptr<Reader> reader) {
+bool Reactor::add(const UniqueFd& socket, std::unique_ptr<Reader>& reader) {
   Reader* raw = reader.get();
   iovec piece{&raw, sizeof raw};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
@@ -142,10 +143,10 @@ Result<void> Reactor::add(UniqueFd socket, std::unique_ptr<Reader> reader) {
   if (::sendmsg(out_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) != static_cast<ssize_t>(sizeof raw)) {
     readers_.fetch_sub(1, std::memory_order_relaxed);
     metrics_.add(Metric::kLiveViewers, -1);
-    return full("too many viewers come at once");
+    return false;
   }
   (void)reader.release();  // the reactor has it
-  return {};
+  return true;
 }
 
 void Reactor::wake() {
@@ -222,14 +223,55 @@ void Reactor::on_event(Viewer& viewer, std::uint32_t events) {
 void Reactor::look_at_channels() {
   // Those that nobody reads any more may be gone.
   std::erase_if(channels_, [](const auto& entry) { return entry.second.viewers.empty(); });
+  std::vector<std::pair<Channel*, Followed*>> changed;  // sockets that are taken meanwhile may bring channels
   for (auto& [channel, followed] : channels_) {
     std::uint64_t newest = channel->newest();
-    if (std::exchange(followed.newest, newest) == newest && newest != 0) continue;
-    // A reader that is closed moves the last one to its place: backwards, none is left out.
-    for (std::size_t i = followed.viewers.size(); i-- > 0;) {
-      if (i < followed.viewers.size() && followed.viewers[i]->socket.get() >= 0) pump(*followed.viewers[i]);
-    }
+    if (std::exchange(followed.newest, newest) != newest || newest == 0) changed.emplace_back(channel, &followed);
   }
+  for (auto [channel, followed] : changed) {
+    Common common;
+    // A reader that is closed moves the last one to its place: backwards, none is left out.
+    for (std::size_t i = followed->viewers.size(); i-- > 0;) {
+      if (i >= followed->viewers.size() || followed->viewers[i]->socket.get() < 0) continue;
+      if (!send_common(*followed->viewers[i], *channel, common)) pump(*followed->viewers[i]);
+      if (i % kTakeEvery == 0) take_sockets();  // their number is bounded while they wait
+    }
+    metrics_.add(Metric::kLiveFrames, common.sent);
+  }
+}
+
+// Most readers of a channel have one place, and the frame before the newest: they all get the same bytes, at once.
+// False when this one is not of them.
+bool Reactor::send_common(Viewer& viewer, const Channel& channel, Common& common) {
+  if (viewer.places.size() != 1 || viewer.frame != nullptr || !viewer.writable) return false;
+  Reader::Place& place = viewer.places.front();
+  if (common.bytes.empty() || place.after != common.after || viewer.id != common.id) {
+    FramePtr frame = channel.next(place.after);
+    if (frame == nullptr || frame->number != place.after + 1) return false;
+    common.after = place.after;
+    common.id = viewer.id;
+    common.bytes = fmt::format("id: {}.{}\n", viewer.id, frame->number);
+    common.head = common.bytes.size();
+    common.bytes += frame->bytes;
+    common.frame = std::move(frame);
+  }
+  ssize_t sent = ::send(viewer.socket.get(), common.bytes.data(), common.bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    close(viewer);
+    return true;
+  }
+  auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  place.after = common.frame->number;
+  viewer.since_ms = now_ms();
+  if (taken == common.bytes.size()) {
+    ++common.sent;
+    return channel.newest() == place.after;  // else there is more for it
+  }
+  viewer.frame = common.frame;
+  viewer.before = common.bytes.substr(std::min(taken, common.head), common.head - std::min(taken, common.head));
+  viewer.offset = taken - std::min(taken, common.head);
+  viewer.writable = false;
+  return true;
 }
 
 void Reactor::pump(Viewer& viewer) {

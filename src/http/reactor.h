@@ -22,8 +22,8 @@ class Reactor {
   static Result<std::unique_ptr<Reactor>> start(const FanOutLimits& limits, Metrics& metrics);
   ~Reactor();
 
-  // Hands a socket over, which is closed here whatever comes of it. kFull: the reactor is too busy to take it.
-  Result<void> add(UniqueFd socket, std::unique_ptr<Reader> reader);
+  // Hands over a reader, with its socket, which may be closed here then. False when too many are on their way to it.
+  bool add(const UniqueFd& socket, std::unique_ptr<Reader>& reader);
   std::size_t readers() const { return readers_.load(std::memory_order_relaxed); }
   void wake();
 
@@ -46,6 +46,16 @@ class Reactor {
     std::vector<Viewer*> viewers;
   };
 
+  // What many readers get alike: the frame behind `after`, with its id.
+  struct Common {
+    std::uint64_t after = 0;
+    std::string id;
+    FramePtr frame;
+    std::string bytes;
+    std::size_t head = 0;  // of these the id
+    std::int64_t sent = 0;
+  };
+
   Reactor(const FanOutLimits& limits, Metrics& metrics) : limits_(limits), metrics_(metrics) {}
   void run();
   void own_descriptors();
@@ -53,6 +63,7 @@ class Reactor {
   void begin(UniqueFd socket, std::unique_ptr<Reader> reader);
   void on_event(Viewer& viewer, std::uint32_t events);
   void look_at_channels();
+  bool send_common(Viewer& viewer, const Channel& channel, Common& common);
   void pump(Viewer& viewer);
   bool choose(Viewer& viewer);
   bool write(Viewer& viewer);

@@ -26,8 +26,8 @@ def resident_kb(pid):
 class Watch:
     """The viewers' program, and the CPU that the server takes meanwhile."""
 
-    def __init__(self, address, key, topic, options, stalled=STALLED):
-        command = [BIN / "fanout_viewers", address, key, urllib.parse.quote(topic), options.viewers, options.seconds, stalled, options.connects]
+    def __init__(self, address, key, topic, options, stalled=STALLED, comings=0):
+        command = [BIN / "fanout_viewers", address, key, urllib.parse.quote(topic), options.viewers, options.seconds, stalled, options.connects, comings]
         self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
 
     def run(self, pids, meanwhile=lambda: None):
@@ -46,7 +46,7 @@ class Watch:
 def send_events(server, stopping, rate):
     number = 0
     while not stopping.wait(0.1):
-        server.send([{"event": f"event_{(number + n) % 20}", "user_id": f"u{n % 997}"} for n in range(rate // 10)])
+        server.send([{"event": "seen", "user_id": f"u{n % 997}"} for n in range(rate // 10)])
         number += rate // 10
 
 

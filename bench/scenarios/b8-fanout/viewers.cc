@@ -1,7 +1,8 @@
 // Very many viewers of GET /v1/live, in one process: threads with tables of descriptors of their own, each with up to
-// 15,000 connections from a source address of its own. Prints one JSON object.
+// 15,000 connections from a source address of its own. Prints one JSON object. With COMINGS viewers a second leave and
+// come anew, the oldest first, while it is measured.
 //
-//   viewers HOST:PORT KEY TOPIC VIEWERS SECONDS STALLED_PERCENT CONNECTS_PER_SECOND
+//   viewers HOST:PORT KEY TOPIC VIEWERS SECONDS STALLED_PERCENT CONNECTS_PER_SECOND COMINGS_PER_SECOND
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -35,6 +37,7 @@ struct Plan {
   std::string request;
   double per_second = 0;
   double stalled = 0;
+  double comings = 0;
 };
 
 std::int64_t wall_ms() {
@@ -50,19 +53,29 @@ class Viewers {
     ::unshare(CLONE_FILES);
     poller_ = ::epoll_create1(EPOLL_CLOEXEC);
     Clock::time_point begin = Clock::now();
+    Clock::time_point since = begin;
     while (!stopping) {
-      while (opened_ < count_ &&
-             std::chrono::duration<double>(Clock::now() - begin).count() * plan_.per_second >= opened_) {
+      while (opened < count_ &&
+             std::chrono::duration<double>(Clock::now() - begin).count() * plan_.per_second >= opened) {
+        open();
+      }
+      if (!measuring) since = Clock::now();
+      while (!fds_.empty() && came < std::chrono::duration<double>(Clock::now() - since).count() * plan_.comings) {
+        ::close(fds_.front());
+        fds_.pop_front();
+        ++came;
         open();
       }
       epoll_event events[256];
-      int ready = ::epoll_wait(poller_, events, 256, opened_ < count_ ? 1 : 50);
+      int ready = ::epoll_wait(poller_, events, 256, opened < count_ || plan_.comings > 0 ? 1 : 50);
       for (int i = 0; i < ready; ++i) {
         take(events[i].data.fd, measuring);
       }
     }
   }
 
+  std::atomic<int> opened = 0;
+  std::atomic<int> came = 0;       // anew
   std::atomic<int> connected = 0;  // have got something
   std::atomic<int> failed = 0;
   std::atomic<std::int64_t> frames = 0;
@@ -82,13 +95,14 @@ class Viewers {
     bool good = fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&from), sizeof from) == 0 &&
                 ::connect(fd, reinterpret_cast<const sockaddr*>(&plan_.server), sizeof plan_.server) == 0 &&
                 ::send(fd, plan_.request.data(), plan_.request.size(), MSG_NOSIGNAL) > 0;
-    bool stalls = opened_ * plan_.stalled - std::floor(opened_ * plan_.stalled) + plan_.stalled > 1;
-    ++opened_;
+    bool stalls = std::floor((opened + 1) * plan_.stalled) > std::floor(opened * plan_.stalled);
+    ++opened;
     if (!good) {
       ++failed;
       ::close(fd);
       return;
     }
+    fds_.push_back(fd);
     if (stalls) {
       return;
     }
@@ -105,7 +119,7 @@ class Viewers {
     ssize_t got = ::recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
     if (got <= 0) {
       ++failed;
-      ::close(fd);
+      ::epoll_ctl(poller_, EPOLL_CTL_DEL, fd, nullptr);  // open() counts on its number
       return;
     }
     text[got] = 0;
@@ -129,7 +143,7 @@ class Viewers {
   const int number_;
   const int count_;
   int poller_ = -1;
-  int opened_ = 0;
+  std::deque<int> fds_;  // the oldest first
   std::vector<bool> seen_;
   std::vector<std::int64_t> delays_;
 };
@@ -148,8 +162,9 @@ std::int64_t quantile(const std::vector<std::int64_t>& delays, double level) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 8) {
-    std::fputs("viewers HOST:PORT KEY TOPIC VIEWERS SECONDS STALLED_PERCENT CONNECTS_PER_SECOND\n", stderr);
+  if (argc != 9) {
+    std::fputs("viewers HOST:PORT KEY TOPIC VIEWERS SECONDS STALLED_PERCENT CONNECTS_PER_SECOND COMINGS_PER_SECOND\n",
+               stderr);
     return 2;
   }
   std::string address = argv[1];
@@ -163,6 +178,7 @@ int main(int argc, char** argv) {
   plan.stalled = std::atof(argv[6]) / 100;
   int threads = (wanted + kOfOneThread - 1) / kOfOneThread;
   plan.per_second = std::atof(argv[7]) / threads;
+  plan.comings = std::atof(argv[8]) / threads;
 
   std::atomic<bool> measuring = false;
   std::atomic<bool> stopping = false;
@@ -179,7 +195,7 @@ int main(int argc, char** argv) {
   };
   Clock::time_point begin = Clock::now();
   std::int64_t reading = wanted - static_cast<std::int64_t>(wanted * plan.stalled);
-  while (sum(&Viewers::connected) + sum(&Viewers::failed) < reading &&
+  while ((sum(&Viewers::connected) + sum(&Viewers::failed) < reading || sum(&Viewers::opened) < wanted) &&
          Clock::now() - begin < std::chrono::seconds(120)) {
     ::usleep(10'000);
   }
@@ -199,11 +215,11 @@ int main(int argc, char** argv) {
   }
   std::printf(
       "%s\n",
-      fmt::format(R"({{"viewers":{},"failed":{},"connect_seconds":{:.2f},"seconds":{:.2f},"frames":{},)"
+      fmt::format(R"({{"viewers":{},"came_anew":{},"failed":{},"connect_seconds":{:.2f},"seconds":{:.2f},"frames":{},)"
                   R"("frames_a_second":{:.0f},"bytes":{},"delay_p50_ms":{},"delay_p99_ms":{},"delay_max_ms":{}}})",
-                  sum(&Viewers::connected), sum(&Viewers::failed), connect_seconds, seconds, sum(&Viewers::frames),
-                  static_cast<double>(sum(&Viewers::frames)) / seconds, sum(&Viewers::bytes), quantile(delays, 0.5),
-                  quantile(delays, 0.99), quantile(delays, 1.0))
+                  sum(&Viewers::connected), sum(&Viewers::came), sum(&Viewers::failed), connect_seconds, seconds,
+                  sum(&Viewers::frames), static_cast<double>(sum(&Viewers::frames)) / seconds, sum(&Viewers::bytes),
+                  quantile(delays, 0.5), quantile(delays, 0.99), quantile(delays, 1.0))
           .c_str());
   return 0;
 }
