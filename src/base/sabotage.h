@@ -25,9 +25,8 @@ enum class Sabotage {
   kPositionAfterFlush,  // the checkpoint's position is taken after the flush
   kForgetByClock,       // what is forgotten depends on when it is read
   kHalfFailedPassed,    // a refused batch is given up as a whole
-  // Of process_test alone:
-  kViewsCountGaps,     // a view that is read from the log again counts places without a row
-  kViewsNotRestarted,  // a view keeps what it has counted of events that the store then refused
+  kViewsCountGaps,      // a view that is read from the log again counts places without a row
+  kViewsNotRestarted,   // a view keeps what it has counted of events that the store then refused
 };
 
 struct SabotageName {
@@ -46,6 +45,8 @@ inline constexpr SabotageName kSabotages[] = {
     {Sabotage::kPositionAfterFlush, "position-after-flush"},
     {Sabotage::kForgetByClock, "forget-by-clock"},
     {Sabotage::kHalfFailedPassed, "half-failed-passed"},
+    {Sabotage::kViewsCountGaps, "views-count-gaps"},
+    {Sabotage::kViewsNotRestarted, "views-not-restarted"},
 };
 
 // kNone when there is none of this name.

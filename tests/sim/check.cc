@@ -203,6 +203,18 @@ void World::check_failed_events() {
   }
 }
 
+// Views are what a recount of the store's rows says, also after a restart.
+void World::check_views() {
+  for (std::uint16_t i = 0; i < shadows_.size() && !wrong_; ++i) {
+    PartitionId partition(i);
+    std::vector<MemoryStore::Row> rows = store_.rows();
+    std::erase_if(rows, [&](const MemoryStore::Row& row) { return row.place.partition != partition; });
+    if (std::optional<std::string> wrong = views_differ(node_->views(), partition, rows)) {
+      fail(fmt::format("partition {}: {}", i, *wrong));
+    }
+  }
+}
+
 void World::check_end() {
   look_at_log(true);
   check_requests();
@@ -213,13 +225,14 @@ void World::check_end() {
     fail(store_.broken_rules().back());
   }
   check_node();
-  // Views, once there are any, are compared here with a recount of store_.rows().
+  check_views();
   options_.processor.checkpoint_trail_ns = 0;  // so that the last checkpoint is of the end
   if (!wrong_) {
     die(Death::kKill);
     catch_up();
   }
   if (!wrong_) {
+    check_views();
     check_failed_events();
     stop_gracefully();
   }

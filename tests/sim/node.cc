@@ -61,11 +61,12 @@ Result<void> Node::start() {
   MR_ASSIGN(failed_, FailedEvents::open_without_thread(files, std::string(kData) + "/failed", 64 << 20));
   MR_TRY(open_log());
   ingest_ = std::make_unique<IngestApi>(*log_, *failed_, clock_, metrics, options_.ingest);
+  views_ = sim_views(options_.log.partitions);
   for (std::uint16_t i = 0; i < options_.log.partitions; ++i) {
     SimConnection& store = *connections_.emplace_back(std::make_unique<SimConnection>(store_));
     options_.processor.partition = PartitionId(i);
-    processors_.push_back(
-        std::make_unique<Processor>(ProcessorParts{*log_, store, *failed_, files, metrics}, options_.processor));
+    ProcessorParts parts{*log_, store, *failed_, files, metrics, views_.get()};
+    processors_.push_back(std::make_unique<Processor>(parts, options_.processor));
   }
   return {};
 }

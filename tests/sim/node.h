@@ -12,6 +12,7 @@
 #include "io/sim.h"
 #include "process/processor.h"
 #include "process/sim_parts_for_test.h"
+#include "process/sim_views_for_test.h"
 #include "stream/log/log_stream.h"
 
 namespace millrace {
@@ -44,6 +45,7 @@ class Node {
   FailedEvents& failed() { return *failed_; }
   std::vector<std::unique_ptr<SimConnection>>& connections() { return connections_; }
   std::vector<std::unique_ptr<Processor>>& processors() { return processors_; }
+  Views& views() { return *views_; }
 
  private:
   Result<void> open_log();
@@ -57,6 +59,7 @@ class Node {
   std::unique_ptr<IngestApi> ingest_;
   std::unique_ptr<SteppedLog> log_;                          // goes first: it refuses who waits
   std::vector<std::unique_ptr<SimConnection>> connections_;  // one a partition
+  std::unique_ptr<Views> views_;
   std::vector<std::unique_ptr<Processor>> processors_;
 
   friend class NodeExchange;

@@ -276,7 +276,9 @@ void World::step_old_nodes() {
 bool World::all_stored() {
   for (std::size_t i = 0; i < shadows_.size(); ++i) {
     Processor& processor = *node_->processors()[i];
-    if (processor.recovering() || processor.progress().stored_until.value != shadows_[i].size()) {
+    PartitionViews& views = node_->views().partition(PartitionId(static_cast<std::uint16_t>(i)));
+    bool stored = !processor.recovering() && processor.progress().stored_until.value == shadows_[i].size();
+    if (!stored || views.lanes().empty() || views.behind()) {
       return false;
     }
   }

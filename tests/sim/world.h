@@ -81,6 +81,7 @@ class World {
   void check_requests();
   void check_partition(PartitionId partition);
   void check_failed_events();
+  void check_views();
   void check_end();
 
   template <typename... Args>
