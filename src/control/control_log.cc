@@ -59,13 +59,7 @@ class FileControlLog final : public ControlLog {
     }
     MR_ASSIGN(file_, files_.open(path_, OpenMode::kReadWrite));
     bytes_ = log->good_bytes;
-    if (bytes_ < bytes->size()) {
-      log_warning("dropped the torn end of the control log: a change that was never confirmed",
-                  {{"file", path_}, {"bytes", bytes->size() - bytes_}});
-      MR_TRY(file_->truncate(bytes_));
-      MR_TRY(file_->sync());
-    }
-    return {};
+    return settle_frames(files_, path_, *file_, *bytes, log->last, log->good_bytes);
   }
 
   std::vector<std::pair<std::string, std::string>> all(const std::string& kind) override {
@@ -90,7 +84,8 @@ class FileControlLog final : public ControlLog {
 
   Result<void> remove(const std::string& kind, const std::string& id) override {
     std::lock_guard lock(changes_);
-    return things_.contains({kind, id}) ? apply({kind, id, {}}) : Result<void>();
+    // After a failed change nobody knows what a start will find, so that "it isn't there" can't be said either.
+    return failed_ || things_.contains({kind, id}) ? apply({kind, id, {}}) : Result<void>();
   }
 
  private:
@@ -192,6 +187,7 @@ Result<ControlChanges> parse_control_log(std::string_view bytes) {
   }
   MR_ASSIGN(Frames frames, parse_frames(bytes, kControlLogHeaderBytes, kControlChangeBytesMax));
   ControlChanges log;
+  log.last = frames.last;
   log.good_bytes = frames.good_bytes;
   for (const Frames::Frame& frame : frames.all) {
     std::optional<ControlChange> change = parse_change(frame.change);

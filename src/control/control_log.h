@@ -30,6 +30,7 @@ void append_control_change(std::string& to, const ControlChange& change);
 
 struct ControlChanges {
   std::vector<ControlChange> changes;
+  std::size_t last = 0;        // where the last change begins; good_bytes when there is none
   std::size_t good_bytes = 0;  // what follows is the torn end of a change that was never confirmed
 };
 // kInvalid: written by a newer program. kCorrupt: a change that was durable once is damaged.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "io/fault.h"
+#include "io/sim.h"
 #include "io/test_folder.h"
 
 namespace millrace {
@@ -109,6 +110,43 @@ TEST_F(ControlLogTest, AfterAFailedSyncNothingIsConfirmedAndNoOtherChangeTaken) 
   EXPECT_EQ(files_.calls(FaultCall::kSync), syncs) << "a file whose sync failed is never synced again";
   EXPECT_TRUE(log->find("view", "good"));
   EXPECT_FALSE(log->find("view", "bad"));
+}
+
+TEST_F(ControlLogTest, AfterAFailedChangeNothingIsSaidToBeGone) {
+  auto log = open();
+  files_.fail(FaultCall::kSync, 1);
+  EXPECT_FALSE(log->put("view", "perhaps", "{}").ok());
+  EXPECT_EQ(log->remove("view", "perhaps").error().code, Code::kUnavailable) << "a start may find it";
+}
+
+// What a process wrote and did not sync is found by the next one in the kernel's memory, and told to people. It must
+// survive the power cut after that.
+TEST(ControlLogPower, WhatAStartFoundSurvivesAPowerCut) {
+  int found = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    SimDisk disk(seed);
+    auto open = [](SimFiles& files) { return ControlLog::open(files, "/data/control").value(); };
+    {
+      SimFiles files(disk);
+      auto log = open(files);
+      ASSERT_TRUE(log->put("view", "gone", "{}").ok());
+      files.before = [](SimCall call, const std::string&) {
+        return call == SimCall::kSync ? Result<void>(unavailable("no sync")) : Result<void>();
+      };
+      EXPECT_FALSE(log->remove("view", "gone").ok());
+    }
+    bool gone = false;
+    {
+      SimFiles files(disk);
+      auto log = open(files);
+      gone = !log->find("view", "gone") && log->remove("view", "gone").ok();
+    }
+    disk.cut_power();
+    SimFiles files(disk);
+    ASSERT_EQ(!open(files)->find("view", "gone"), gone) << seed;
+    found += gone ? 1 : 0;
+  }
+  EXPECT_GT(found, 0);
 }
 
 TEST_F(ControlLogTest, AChangeThatIsTooLargeIsRefusedAndOthersGoOn) {

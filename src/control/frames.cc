@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/log.h"
 
 namespace millrace {
 
@@ -56,7 +57,7 @@ void append_frame(std::string& to, std::string_view change) {
 
 Result<Frames> parse_frames(std::string_view bytes, std::size_t header_bytes, std::size_t change_bytes_max) {
   Frames frames;
-  frames.good_bytes = header_bytes;
+  frames.last = frames.good_bytes = header_bytes;
   while (frames.good_bytes < bytes.size()) {
     std::string_view rest = bytes.substr(frames.good_bytes);
     std::optional<std::string_view> change = frame_at(rest, change_bytes_max);
@@ -68,9 +69,25 @@ Result<Frames> parse_frames(std::string_view bytes, std::size_t header_bytes, st
       break;
     }
     frames.all.push_back({frames.good_bytes, *change});
+    frames.last = frames.good_bytes;
     frames.good_bytes += kControlFrameHeaderBytes + change->size();
   }
   return frames;
+}
+
+Result<void> settle_frames(FileSystem& files, const std::string& path, File& file, std::string_view bytes,
+                           std::size_t last, std::size_t good_bytes) {
+  if (last < good_bytes) {
+    std::string_view pieces[] = {bytes.substr(last, good_bytes - last)};
+    MR_TRY(file.write_at(last, pieces));
+  }
+  if (good_bytes < bytes.size()) {
+    log_warning("dropped the torn end of a control log: a change that was never confirmed",
+                {{"file", path}, {"bytes", bytes.size() - good_bytes}});
+    MR_TRY(file.truncate(good_bytes));
+  }
+  MR_TRY(file.sync());
+  return files.sync_folder(path.substr(0, path.rfind('/')));
 }
 
 }  // namespace millrace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "io/file.h"
 
 namespace millrace {
 
@@ -23,10 +24,17 @@ struct Frames {
     std::string_view change;
   };
   std::vector<Frame> all;
+  std::size_t last = 0;        // where the last whole frame begins; good_bytes when there is none
   std::size_t good_bytes = 0;  // what follows is the torn end of a frame that was never confirmed
 };
 
 // The frames behind the first `header_bytes`; views into `bytes`. kCorrupt: a frame that was durable once is damaged.
 Result<Frames> parse_frames(std::string_view bytes, std::size_t header_bytes, std::size_t change_bytes_max);
+
+// What a start owes a log before it believes what it read there. The process before may have died before it synced its
+// last change, or that sync failed: then the change is in the kernel's memory alone, and a sync by itself may write
+// nothing. So the last frame is written once more, what is torn behind it cut off, file and folder synced.
+Result<void> settle_frames(FileSystem& files, const std::string& path, File& file, std::string_view bytes,
+                           std::size_t last, std::size_t good_bytes);
 
 }  // namespace millrace

@@ -83,6 +83,7 @@ Result<KeyLog> parse_key_log(std::string_view bytes) {
   }
   MR_ASSIGN(Frames frames, parse_frames(bytes, kKeyLogHeaderBytes, kKeyChangeBytesMax));
   KeyLog log;
+  log.last = frames.last;
   log.good_bytes = frames.good_bytes;
   for (const Frames::Frame& frame : frames.all) {
     std::optional<StoredKey> key = parse_change(frame.change);

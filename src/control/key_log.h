@@ -33,6 +33,7 @@ void append_key_change(std::string& to, const StoredKey& key);
 
 struct KeyLog {
   std::vector<StoredKey> changes;
+  std::size_t last = 0;        // where the last change begins; good_bytes when there is none
   std::size_t good_bytes = 0;  // what follows is the torn end of a change that was never confirmed
 };
 

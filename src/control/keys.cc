@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "control/frames.h"
 #include "control/key_log.h"
 #include "control/secret.h"
 
@@ -77,13 +78,7 @@ class LogKeyStore final : public KeyStore {
     }
     MR_ASSIGN(file_, files_.open(path_, OpenMode::kReadWrite));
     bytes_ = log->good_bytes;
-    if (bytes_ < bytes->size()) {
-      log_warning("dropped the torn end of the file of keys: a change that was never confirmed",
-                  {{"file", path_}, {"bytes", bytes->size() - bytes_}});
-      MR_TRY(file_->truncate(bytes_));
-      MR_TRY(file_->sync());
-    }
-    return {};
+    return settle_frames(files_, path_, *file_, *bytes, log->last, log->good_bytes);
   }
 
   std::optional<Principal> check(std::string_view secret) override {

@@ -10,6 +10,7 @@
 #include "control/key_log.h"
 #include "control/secret.h"
 #include "io/fault.h"
+#include "io/sim.h"
 
 namespace millrace {
 namespace {
@@ -154,6 +155,33 @@ TEST_F(Keys, EnsureDoesNotBringARevokedKeyBack) {
   ASSERT_TRUE(store->revoke(info->id).ok());
   EXPECT_EQ(store->ensure("bootstrap", "default", kScopeAll, "0123456789abcdef").error().code, Code::kInvalid);
   EXPECT_FALSE(store->check("0123456789abcdef"));
+}
+
+// The process dies between the write and the sync of a revocation; the next one finds it and says that it is done.
+TEST_F(Keys, ARevocationThatIsConfirmedAfterARestartSurvivesAPowerCut) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    SimDisk disk(seed);
+    auto open = [this](SimFiles& files) { return KeyStore::open(files, clock_, "/data/control").value(); };
+    std::string secret, id;
+    {
+      SimFiles files(disk);
+      auto store = open(files);
+      KeyStore::Created made = create(*store);
+      secret = made.secret;
+      id = made.info.id;
+      files.after = [](SimCall call, const std::string&) {
+        if (call == SimCall::kWrite) throw SimCrash();
+      };
+      EXPECT_THROW((void)store->revoke(id), SimCrash);
+    }
+    {
+      SimFiles files(disk);
+      ASSERT_TRUE(open(files)->revoke(id).ok());
+    }
+    disk.cut_power();
+    SimFiles files(disk);
+    ASSERT_FALSE(open(files)->check(secret)) << seed;
+  }
 }
 
 TEST_F(Keys, BadRequestsAreRefused) {
