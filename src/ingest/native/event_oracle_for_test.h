@@ -84,7 +84,9 @@ class Builder {
   std::string text_;
 };
 
-enum class Reading { kGood, kBad, kUnsure /* a number that this parser can't read */ };
+// kUnsure: a number that this parser can't read. kHalfPair: half of a surrogate pair; RFC 8259's grammar lets it pass,
+// this parser reads no further, and the event that has it is to be rejected.
+enum class Reading { kGood, kBad, kUnsure, kHalfPair };
 
 inline Reading read(std::string_view text, Node& into) {
   boost::json::parse_options options;
@@ -93,6 +95,9 @@ inline Reading read(std::string_view text, Node& into) {
   boost::json::error_code error;
   std::size_t taken = parser.write_some(false, text.data(), text.size(), error);
   if (error == boost::json::error::exponent_overflow || error == boost::json::error::too_deep) return Reading::kUnsure;
+  if (error == boost::json::error::illegal_leading_surrogate ||
+      error == boost::json::error::illegal_trailing_surrogate || error == boost::json::error::expected_utf16_escape)
+    return Reading::kHalfPair;
   if (error) return Reading::kBad;
   for (; taken < text.size(); ++taken) {
     if (std::string_view(" \t\r\n").find(text[taken]) == std::string_view::npos) return Reading::kBad;
