@@ -319,11 +319,15 @@ Result<StepResult> Processor::checkpoint() {
   Result<void> written = write(trail_.front().checkpoint);
   if (!written.ok() && written.error().code != Code::kInvalid && written.error().code != Code::kCorrupt) {
     // Rows go on all the same; it is tried again when it is due.
-    log_warning("the checkpoint does not advance",
-                {{"partition", options_.partition.value}, {"error", written.error().message}});
+    if (checkpoint_trouble_.empty()) {
+      log_warning("the checkpoint does not advance",
+                  {{"partition", options_.partition.value}, {"error", written.error().message}});
+    }
+    checkpoint_trouble_ = "checkpoints do not advance: " + written.error().message;
     return StepResult{};
   }
   MR_TRY(std::move(written));
+  checkpoint_trouble_.clear();
   return StepResult{};
 }
 
@@ -418,7 +422,7 @@ void Processor::publish() {
     views_->audit(fold_->gaps().rows({SequenceNumber(0), fold_->position()}));
   }
   PartitionState log = parts_.stream.state(options_.partition);
-  const Counts& counts = recovery_ ? recovery_->checkpoint().counts : stored_.counts;
+  Counts counts = recovery_ ? recovery_->proven() : stored_.counts;
   progress_.stored_until = counts.position;
   progress_.checkpoint_until = recovery_ ? counts.position : written_position_;
   progress_.durable_end = log.durable_end;

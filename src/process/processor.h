@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <optional>
+#include <string>
 
 #include "process/fold.h"
 #include "process/inserter.h"
@@ -45,6 +46,8 @@ class Processor {
   Epoch epoch() const { return recovery_ ? recovery_->checkpoint().epoch : stored_.epoch; }
   // Why it stopped for good, or what it is held up by at the moment; it tries that again by itself.
   const std::optional<Error>& error() const { return error_; }
+  // Why checkpoints don't advance at the moment, though rows go on; empty when they do.
+  const std::string& checkpoint_trouble() const { return checkpoint_trouble_; }
   std::uint64_t ids() const { return fold_ ? fold_->state().ids.size() : 0; }
   std::int64_t id_window_ns() const { return fold_ ? fold_->state().ids.window_ns() : 0; }
 
@@ -123,6 +126,7 @@ class Processor {
   bool at_end_ = false;  // of the log, when it was read last
   std::int64_t backoff_ns_ = 0;
   std::optional<Error> error_;
+  std::string checkpoint_trouble_;
   bool draining_ = false;
   bool last_checkpoint_tried_ = false;
   bool last_snapshot_tried_ = false;

@@ -191,9 +191,12 @@ TEST_F(ProcessorTest, CheckpointDoesNotAdvanceWhenTheFlushFails) {
   }
   EXPECT_EQ(progress().stored_until.value, 5u);  // rows go on
   EXPECT_EQ(checkpoint().counts.position.value, 3u);
+  EXPECT_FALSE(processor_->error());
+  EXPECT_THAT(processor_->checkpoint_trouble(), HasSubstr("checkpoints do not advance: "));
   store_.set_faults({});
   run();
   EXPECT_EQ(checkpoint().counts.position.value, 5u);
+  EXPECT_EQ(processor_->checkpoint_trouble(), "");
 }
 
 TEST_F(ProcessorTest, RowsThatTheStoreLostBelowTheCheckpointAreReadFromTheLogAgain) {
@@ -233,6 +236,22 @@ TEST_F(ProcessorTest, WipedStoreIsRebuiltExactlyFromTheLog) {
   restart();
   EXPECT_EQ(stored(), before);
   EXPECT_EQ(checkpoint().counts, counts);
+}
+
+// Who waits for what he wrote must not be told that it is there while it is not.
+TEST_F(ProcessorTest, NothingCountsAsStoredBeforeTheStoreHasItAgain) {
+  append_plain(10);
+  restart();
+  store_.wipe();
+  start();
+  int steps = 0;
+  for (; progress().stored_until.value == 0; ++steps) {
+    ASSERT_LT(steps, 1000);
+    step();
+  }
+  EXPECT_GT(steps, 1);
+  EXPECT_EQ(progress().stored_until.value, 10u);
+  EXPECT_EQ(stored(), up_to(10));
 }
 
 TEST_F(ProcessorTest, LostCheckpointAndSnapshotsAreMadeAgainFromLogAndStore) {

@@ -22,6 +22,8 @@ class Recovery {
 
   // The counts of everything before fold().position(), the new owner's epoch among them. Not written yet.
   const Checkpoint& checkpoint() const { return checkpoint_; }
+  // What is known to be in the store: nothing until it has been compared with the checkpoint, and made whole.
+  Counts proven() const { return phase_ < Phase::kScan ? Counts() : checkpoint_.counts; }
   // The position of the checkpoint that is in its file.
   SequenceNumber written_position() const { return old_position_; }
   Fold take_fold() { return std::move(*fold_); }

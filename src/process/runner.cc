@@ -76,7 +76,7 @@ void ProcessorRunner::publish(Lane& lane, const StepResult& result) {
   lane.progress = processor.progress();
   lane.status.recovering = processor.recovering();
   lane.status.stopped = result.next == StepResult::Next::kStopped;
-  lane.status.error = processor.error() ? processor.error()->message : std::string();
+  lane.status.error = processor.error() ? processor.error()->message : processor.checkpoint_trouble();
   lane.ids = processor.ids();
   lane.id_window_ns = processor.id_window_ns();
   publish_metrics();
