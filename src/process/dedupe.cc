@@ -34,8 +34,8 @@ IdTable::IdTable(IdLimits limits)
 }
 
 void IdTable::choose_entry_bits() {
-  // Numbers of live entries differ in these bits: there are at most ids_max and two chunks of them, or as many as are
-  // there now.
+  // Numbers of live entries differ in these bits: mostly there are at most ids_max and two chunks of them; repeat()
+  // sees to it when a record brings more.
   std::uint64_t spread = std::max(limits_.ids_max, chunks_.size() * std::uint64_t{limits_.chunk_ids});
   entry_bits_ = static_cast<unsigned>(std::bit_width(spread + 4 * std::uint64_t{limits_.chunk_ids}));
   MR_CHECK(entry_bits_ < 32);
@@ -84,7 +84,12 @@ bool IdTable::repeat(const Fingerprint& id, SequenceNumber at, TimeNs received) 
   chunk.entries.push_back({id, at.value});
   chunk.newest_received = std::max(chunk.newest_received, received);
   chunk.sealed = chunk.entries.size() == limits_.chunk_ids;
-  if (++size_ > slots_.size() / 8 * 5) {
+  bool grows = ++size_ > slots_.size() / 8 * 5;
+  // A record forgets before its first event only, and may have more ids than were reckoned with.
+  if (chunk.sealed && (chunks_.size() + 1) * std::uint64_t{limits_.chunk_ids} > entry_mask_) {
+    choose_entry_bits();
+    rebuild(slots_for(size_));
+  } else if (grows) {
     rebuild(slots_.size() * 2);
   }
   return false;

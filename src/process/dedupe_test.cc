@@ -53,6 +53,19 @@ TEST(IdTable, ForgetsTheOldestChunkAsAWholeWhenTheBudgetIsExceeded) {
   EXPECT_TRUE(table.repeat(id_of(8), SequenceNumber(31), 0));
 }
 
+// One record may bring more ids than the budget has, and nothing is forgotten within it.
+TEST(IdTable, ARecordOfAnySizeIsKnownAgain) {
+  for (std::uint64_t ids_max = 1; ids_max < 40; ++ids_max) {
+    IdTable table(small_limits(ids_max));
+    table.forget(0);
+    for (std::uint64_t i = 0; i < 5000; ++i) ASSERT_FALSE(table.repeat(id_of(i), SequenceNumber(i), 0)) << ids_max;
+    for (std::uint64_t i = 0; i < 5000; ++i) ASSERT_TRUE(table.repeat(id_of(i), SequenceNumber(5000), 0)) << ids_max;
+    table.forget(0);
+    EXPECT_LE(table.size(), ids_max + 8);
+    EXPECT_TRUE(table.repeat(id_of(4999), SequenceNumber(5001), 0));
+  }
+}
+
 TEST(IdTable, ForgetsAChunkWhoseNewestIdIsOlderThanTheWindow) {
   IdTable table(small_limits());
   for (std::uint64_t i = 0; i < 12; ++i) {
