@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What viewers that stall, and viewers that all come anew, do to ingest and to the server's memory. See README.md."""
 
+import argparse
 import json
 import pathlib
 import subprocess
@@ -29,8 +30,8 @@ def under_load(folder, options, name, viewers, stalled, comings):
             before_kb = resident_kb(pid)
             watch = None
             if viewers:
-                options.viewers = viewers
-                watch = Watch(server.address, KEY, "view:wide", options, stalled, comings)
+                longer = argparse.Namespace(viewers=viewers, seconds=options.seconds + 5, connects=options.connects)  # than the load
+                watch = Watch(server.address, KEY, "view:wide", longer, stalled, comings)
                 watch.process.stdout.readline()
             subprocess.run([*map(str, load), "--for", f"{options.seconds}s"], check=True, capture_output=True)
             found = json.loads(report.read_text())
