@@ -1,5 +1,6 @@
-// B4's peers: yyjson (its fastest reader, into a pool that is used again) and nlohmann/json (SAX would keep nothing;
-// the DOM is what programs use). Each reads every line, and looks at every member as the floor does.
+// B4's peers: simdjson alone compiled for this processor, yyjson (its fastest reader, into a pool that is used again)
+// and nlohmann/json (SAX would keep nothing; the DOM is what programs use). Each reads every line, and looks at every
+// member as the floor does.
 //
 //   peers EVENTS SECONDS
 
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "events.h"
+#include "floor.h"
 #include "yyjson.h"
 
 namespace {
@@ -67,6 +69,7 @@ int main(int count, char** arguments) {
   std::vector<char> pool(1 << 20);
   for (b4::Form form : {b4::Form::kUsual, b4::Form::kShuffled, b4::Form::kEscapes, b4::Form::kMalformed}) {
     b4::Load load = b4::make_load(form, events);
+    b4::measure_floor("simdjson alone, -march=native", load, form, seconds, sink);
     b4::measure("yyjson", load, form, seconds, [&](std::string_view request) {
       return for_lines(request, [&](std::string_view line) {
         yyjson_alc allocator;
