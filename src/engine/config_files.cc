@@ -11,6 +11,10 @@ namespace {
 // what an insert costs is packing.
 constexpr std::uint64_t kPackedPartBytesMin = 128 << 20;
 
+// Parts are merged once so many of a size are there (the engine's own default is 5). Merges cost more than inserts, so
+// a row should be in few of them; a question reads half as many parts more. docs/performance-store.md has the figures.
+constexpr int kMergedPartsMin = 16;
+
 }  // namespace
 
 // Nothing is fsynced by the engine: the processor's syncfs makes all of it durable at each checkpoint. Parts that a
@@ -49,12 +53,14 @@ std::string server_config(const EngineBudget& budget, const std::string& users_p
     <fsync_after_insert>0</fsync_after_insert>
     <fsync_part_directory>0</fsync_part_directory>
     <non_replicated_deduplication_window>0</non_replicated_deduplication_window>
+    <merge_selector_base>{merged}</merge_selector_base>
   </merge_tree>
 </clickhouse>
 )",
                      fmt::arg("users", users_path), fmt::arg("memory", budget.memory_bytes_max),
                      fmt::arg("cache", cache), fmt::arg("threads", budget.threads),
-                     fmt::arg("schedule", budget.threads + 2), fmt::arg("packed", kPackedPartBytesMin));
+                     fmt::arg("schedule", budget.threads + 2), fmt::arg("packed", kPackedPartBytesMin),
+                     fmt::arg("merged", kMergedPartsMin));
 }
 
 // precise_float_parsing: a merge that fills a column of numbers gives what a question would.
