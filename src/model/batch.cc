@@ -1,5 +1,7 @@
 #include "model/batch.h"
 
+#include "model/row_hash.h"
+
 namespace millrace {
 
 void EventBatch::append(const EventView& from, SequenceNumber at) {
@@ -16,6 +18,7 @@ void EventBatch::append(const EventView& from, SequenceNumber at) {
   sent.push_back(from.sent);
   received.push_back(from.received);
   sequence.push_back(at.value);
+  hash.push_back(row_hash(from, {generation, partition, at}));  // here, while the text is at hand
 }
 
 void EventBatch::clear() {
@@ -27,6 +30,7 @@ void EventBatch::clear() {
   sent.clear();
   received.clear();
   sequence.clear();
+  hash.clear();
 }
 
 EventView EventBatch::row(std::size_t index) const {

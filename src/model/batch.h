@@ -38,12 +38,13 @@ struct EventBatch {
   StringColumn properties, context, property_index;
   std::vector<TimeNs> time, sent, received;
   std::vector<SequenceNumber::number_type> sequence;
+  std::vector<std::uint64_t> hash;  // row_hash() of each, with the generation and partition that were set before
 
   std::size_t rows() const { return sequence.size(); }
   std::size_t bytes() const {
     return project.bytes.size() + event.bytes.size() + user_id.bytes.size() + anonymous_id.bytes.size() +
            session_id.bytes.size() + message_id.bytes.size() + properties.bytes.size() + context.bytes.size() +
-           property_index.bytes.size() + rows() * 32;
+           property_index.bytes.size() + rows() * 40;
   }
   void append(const EventView& from, SequenceNumber at);
   void clear();

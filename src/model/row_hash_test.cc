@@ -90,11 +90,13 @@ TEST(RowHash, IsTheSameFromTheLogAndFromTheBatch) {
   own_id.property_index = index;
 
   EventBatch batch;
+  batch.generation = Generation(1);
   std::uint64_t sequence = 10;
   for (const EventView& event : {own_id, batch_id, bare}) {
     batch.append(event, SequenceNumber(sequence));
     Place place = {Generation(1), PartitionId(0), SequenceNumber(sequence)};
     EXPECT_EQ(row_hash(batch.row(batch.rows() - 1), place), row_hash(event, place));
+    EXPECT_EQ(batch.hash.back(), row_hash(event, place));
     sequence += 3;
   }
   ASSERT_EQ(batch.rows(), 3u);
