@@ -98,8 +98,10 @@ inline std::optional<std::string> views_differ(Views& views, PartitionId id,
       inside += std::stoull(text);
       more = more || counted.count(name) == 0 || std::stoull(text) > std::stoull(counted[name]);
     }
-    // The state has seen others, and says that they lie outside of its horizon: then it has at most what there is.
-    if (!more && inside < views.partition(id).lanes()[with_key ? 0 : 1].state->folded()) {
+    // The state has seen others, and says that they lie outside of its horizon, or it says that rows were there before
+    // what is left of the log: then it has at most what there is.
+    const PartitionViews::Lane& lane = views.partition(id).lanes()[with_key ? 0 : 1];
+    if (!more && (inside < lane.state->folded() || lane.before > 0)) {
       continue;
     }
     for (const auto& [name, text] : counted) {

@@ -83,6 +83,19 @@ def test_out_of_descriptors_the_log_goes_on_when_there_are_some_again(start, fig
     figures(batches_taken_before_it=accepted)
 
 
+def outlives(server):
+    """Whether the server answers; False once it has ended. While it does neither, it is on its way to one of them."""
+    deadline = time.monotonic() + 30
+    while server.process.poll() is None:
+        try:
+            server.request("GET", "/healthz", key=None)
+            return True
+        except (OSError, http.client.HTTPException):
+            assert time.monotonic() < deadline, "it neither answers nor ends"
+            time.sleep(0.02)  # polling
+    return False
+
+
 def test_out_of_memory_the_server_refuses_or_starts_again_and_loses_nothing(start, figures):
     server = start()
     server.wait_until_open()
@@ -108,7 +121,7 @@ def test_out_of_memory_the_server_refuses_or_starts_again_and_loses_nothing(star
             thread.start()
         for thread in senders:
             thread.join(60)
-        survived = server.process.poll() is None
+        survived = outlives(server)
         if survived:
             resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         else:  # a thread that is not a request's found no memory: the process ends, and whoever watches it starts it again
