@@ -4,9 +4,7 @@
 
 #include "base/byte_buffer.h"
 #include "base/decimal.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "base/xxh.h"
 
 namespace millrace {
 

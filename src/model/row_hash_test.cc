@@ -4,9 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
+#include "base/xxh.h"
 #include "model/batch.h"
 #include "model/index_for_test.h"
 

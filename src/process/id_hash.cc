@@ -1,10 +1,8 @@
 #include "process/id_hash.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "base/byte_buffer.h"
 #include "base/check.h"
+#include "base/xxh.h"
 
 namespace millrace {
 namespace {

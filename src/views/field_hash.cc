@@ -1,7 +1,6 @@
 #include "views/field_hash.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "base/xxh.h"
 
 namespace millrace {
 
