@@ -97,7 +97,7 @@ def millrace(folder, rate, viewers, tick, options):
             server.wait_until_open()
             cpu = Cpu(server=server.process.pid)
             # The load is there before the first viewer and after the last number.
-            loading, report = start_load(server.address, rate, options.seconds + 8 + viewers / 2500, folder, "--no-proof")
+            loading, report = start_load(server.address, rate, options.seconds + 4 + viewers / 2500, folder, "--no-proof")
             topic = "/v1/live?topic=" + urllib.parse.quote("view:probes;window=5s", safe="") + f"&tick={tick}"
             watching, begin = start_viewers(server.address, topic, viewers, options.seconds)
             ages = Ages()
@@ -213,7 +213,7 @@ def node(folder, rate, viewers, options):
         with Redis(folder / f"redis-{run}-{viewers}") as redis, LiveCounters(folder / f"node-{run}-{viewers}", redis) as server:
             cpu = Cpu(server=server.pid, redis=redis.pid)
             address = f"127.0.0.1:{server.port}"
-            loading, report = start_load(address, rate, options.seconds + 8 + viewers / 2500, folder, "--no-proof", "--malformed", "0")
+            loading, report = start_load(address, rate, options.seconds + 4 + viewers / 2500, folder, "--no-proof", "--malformed", "0")
             watching, _ = start_viewers(address, "/v1/live", viewers, options.seconds)
             found = finish_viewers(watching)
             output, _ = loading.communicate()
