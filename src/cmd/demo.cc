@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -124,7 +125,10 @@ Result<Settings> settings_of(const Options& options) {
 // Posts bodies until each is taken: what has been acknowledged is counted, what was refused is sent again.
 class Sender {
  public:
-  explicit Sender(const Connection& connection) : connection_(connection) {}
+  // Waits that long at most; true when it is time to stop: then it is tried a last time.
+  using Pause = std::function<bool(std::chrono::milliseconds)>;
+
+  Sender(const Connection& connection, Pause pause) : connection_(connection), pause_(std::move(pause)) {}
 
   Result<void> send(std::string_view body) {
     if (client_ == nullptr) {
@@ -137,22 +141,24 @@ class Sender {
     request.headers.emplace_back("Content-Type", "application/x-ndjson");
     request.body = {&body, 1};
     int waited_ms = 0;
+    bool last = false;
     for (int wait_ms = 20;; wait_ms = std::min(wait_ms * 2, 1000)) {
       Result<http::ClientResponse> response = client_->send(request, 30'000);
       if (response.ok() && response->status == 200) {
         return {};
       }
       bool again = !response.ok() || response->status == 429 || response->status == 503;
-      if (!again || waited_ms >= kGiveUpMs) {
+      if (!again || last || waited_ms >= kGiveUpMs) {
         return response.ok() ? unavailable(refusal(*response)) : response.error();
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));  // it was refused: the server wants a pause
+      last = pause_(std::chrono::milliseconds(wait_ms));  // a server that refuses wants one
       waited_ms += wait_ms;
     }
   }
 
  private:
   const Connection& connection_;
+  Pause pause_;
   std::unique_ptr<http::Client> client_;
 };
 
@@ -164,7 +170,13 @@ class SenderPool {
       threads_.emplace_back([this, &connection] { work(connection); });
     }
   }
-  ~SenderPool() { (void)finish().ok(); }
+  ~SenderPool() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    (void)finish().ok();
+  }
 
   // Waits for room; false when sending has failed.
   bool put(std::string body) {
@@ -192,7 +204,10 @@ class SenderPool {
 
  private:
   void work(const Connection& connection) {
-    Sender sender(connection);
+    Sender sender(connection, [this](std::chrono::milliseconds wait) {
+      std::unique_lock lock(mutex_);
+      return changed_.wait_for(lock, wait, [this] { return stopping_ || error_; });
+    });
     std::unique_lock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this] { return ended_ || error_ || !bodies_.empty(); });
@@ -216,6 +231,7 @@ class SenderPool {
   std::condition_variable changed_;
   std::deque<std::string> bodies_;
   bool ended_ = false;
+  bool stopping_ = false;  // what was refused isn't waited for any longer
   std::optional<Error> error_;
   std::vector<std::thread> threads_;
 };
@@ -377,7 +393,8 @@ Result<void> Demo::go_on() {
       "About {:.0f} events a second keep coming in.{}\n", options_.rate,
       options_.run_for.empty() ? " Ctrl-C ends it; the next start goes on from there (--reset begins anew)." : "");
   std::fflush(stdout);
-  Sender sender(connection_);
+  Sender sender(connection_,
+                [this](std::chrono::milliseconds wait) { return interrupts_.within(wait.count() * kMillisecond); });
   std::string body;
   std::uint64_t sent = 0;
   TimeNs saved = 0;
