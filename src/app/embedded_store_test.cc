@@ -332,6 +332,29 @@ TEST_F(EmbeddedStore, KeptColumnIsTheSameFilledByTheInsertOrFromTheText) {
   }
 }
 
+TEST_F(EmbeddedStore, InsertsGoOnAfterAColumnWasDroppedByHand) {
+  auto run = [](const std::string& sql) -> Result<std::string> { return engine().ask(sql); };
+  clickhouse::KeptProperty kept{"n", clickhouse::KeptProperty::Kind::kNumber, false};
+  ASSERT_TRUE(clickhouse::keep(run, database_, kept).ok());
+  store_ = open_store(options({{"size", DeclaredProperty::Type::kInteger}}));
+  auto drop = [&](const std::string& pattern) {
+    std::string place = " WHERE database = '" + database_ + "' AND table = 'events' AND match(name, '" + pattern + "')";
+    std::string column = engine().ask("SELECT any(name) FROM system.columns" + place);
+    engine().ask("ALTER TABLE " + database_ + ".events DROP COLUMN " + column);
+  };
+  for (const char* pattern : {"^n_n$", "size"}) {
+    drop(pattern);
+    add("e", "u", kContractStart, R"({"n":1,"size":2})");
+    Result<void> refused = store_->insert(batch_, 0, batch_.rows());
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, Code::kUnavailable);
+    store();
+  }
+  MetricQuery query =
+      ask({{Measure::Kind::kSum, property("n"), 0, "n"}, {Measure::Kind::kSum, property("size"), 0, "s"}});
+  EXPECT_EQ(answer(query), "[2][4]");
+}
+
 TEST_F(EmbeddedStore, DeclaringAnotherTypeIsRefused) {
   store_ = open_store(options({{"n", DeclaredProperty::Type::kInteger}}));
   auto other = ClickHouseStore::open(options({{"n", DeclaredProperty::Type::kString}}), engine().metrics());

@@ -148,6 +148,7 @@ Result<void> ClickHouseStore::insert(const EventBatch& batch, std::size_t begin,
   metrics_.add(Metric::kStoreInsertBytes, static_cast<std::int64_t>(data.size()));
   metrics_.add(Metric::kStoreInsertTime, (system_clock().monotonic() - start) / 1000);
   if (!result.ok()) metrics_.add(Metric::kStoreInsertFailures);
+  if (!result.ok() && result.error().code == Code::kUnavailable) look_at_columns();
   return result;
 }
 

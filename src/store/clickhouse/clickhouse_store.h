@@ -90,6 +90,7 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
   void keep_properties();
   Result<void> keep_property(clickhouse::KeptProperty property);
   Result<void> load_kept();
+  void look_at_columns();
 
   Result<void> load_takeovers();
   Result<void> refresh_takeovers();

@@ -16,6 +16,13 @@ Result<void> ClickHouseStore::load_kept() {
   return {};
 }
 
+// An insert that was refused may have named a column that somebody dropped. Declared ones are made again, the others
+// are done without; the next try goes by what there is. The refusal itself is the error that is told.
+void ClickHouseStore::look_at_columns() {
+  auto run = [this](const std::string& sql) { return change(sql); };
+  if (clickhouse::declare(run, options_.database, options_.declared).ok()) (void)load_kept().ok();
+}
+
 // The body of the thread.
 void ClickHouseStore::keep_properties() {
   while (std::optional<KeptProperty> property = keeper_.next()) {
