@@ -59,8 +59,7 @@ http::Response preflight() {
 
 }  // namespace
 
-Router::Router(Doors doors, Metrics& metrics, std::vector<Route> routes)
-    : doors_(doors), metrics_(metrics), routes_(std::move(routes)) {}
+Router::Router(Doors doors, std::vector<Route> routes) : doors_(doors), routes_(std::move(routes)) {}
 
 const Route* Router::find(const http::Head& head, std::string& allowed) const {
   const std::string& method = head.method == "HEAD" ? "GET" : head.method;
@@ -162,7 +161,6 @@ bool Router::admit(const Route& route, std::unique_ptr<http::Exchange>& exchange
 }
 
 void Router::handle(std::unique_ptr<http::Exchange> exchange) const {
-  metrics_.add(Metric::kHttpRequests);
   std::string allowed;
   const Route* route = find(exchange->head(), allowed);
   if (route == nullptr) {

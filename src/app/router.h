@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "base/metrics.h"
 #include "control/dashboards.h"
 #include "control/keys.h"
 #include "control/sessions.h"
@@ -35,7 +34,7 @@ struct Doors {
 
 class Router {
  public:
-  Router(Doors doors, Metrics& metrics, std::vector<Route> routes);
+  Router(Doors doors, std::vector<Route> routes);
   void handle(std::unique_ptr<http::Exchange> exchange) const;
   // Whether a request with this head, which was let in before, would be let in now.
   bool admits(const http::Head& head) const;
@@ -51,7 +50,6 @@ class Router {
   Result<Principal> admit_by_link(const http::Head& head, const std::string& token) const;
 
   Doors doors_;
-  Metrics& metrics_;
   std::vector<Route> routes_;
 };
 

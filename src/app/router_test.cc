@@ -55,7 +55,7 @@ class RouterTest : public testing::Test {
     for (Route& route : page_routes()) {
       routes.push_back(std::move(route));
     }
-    router_ = std::make_unique<Router>(Doors{*keys_, *sessions_, *dashboards_}, metrics_, std::move(routes));
+    router_ = std::make_unique<Router>(Doors{*keys_, *sessions_, *dashboards_}, std::move(routes));
   }
 
   Answer ask(const std::string& method, const std::string& path, Headers headers = {}, std::string body = "",
@@ -80,7 +80,6 @@ class RouterTest : public testing::Test {
 
   TestFolder folder_;
   ManualClock clock_{1'700'000'000'000'000'000};
-  Metrics metrics_;
   std::unique_ptr<KeyStore> keys_;
   std::unique_ptr<ControlLog> log_;
   std::unique_ptr<Sessions> sessions_;

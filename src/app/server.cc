@@ -234,7 +234,7 @@ Result<void> WholeServer::open_door() {
   ProcessorOptions processor = processor_options(values_, data_);
   verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_, *progress_, *live_,
                                         VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});
-  router_ = std::make_unique<Router>(Doors{*keys_, *sessions_, *dashboards_}, metrics_, routes());
+  router_ = std::make_unique<Router>(Doors{*keys_, *sessions_, *dashboards_}, routes());
   http::TlsFiles tls{values_.http_tls_certificate, values_.http_tls_key};
   MR_ASSIGN(http_, http::Server::start(
                        values_.listen, http_threads(values_), http_limits(values_), tls, metrics_,

@@ -86,6 +86,14 @@ def test_health_and_metrics(fresh):
     assert metrics["millrace_stream_written_bytes_total"] > 0
 
 
+def test_each_request_is_counted_once(fresh):
+    before = fresh.metrics()["millrace_http_requests_total"]
+    assert fresh.request("GET", "/healthz", key=None)[0] == 200
+    assert fresh.request("GET", "/v1/nothing")[0] == 404
+    assert fresh.request("GET", "/v1/health", key="unknown")[0] == 401
+    assert fresh.metrics()["millrace_http_requests_total"] == before + 4  # the first question for metrics among them
+
+
 def test_verify_compares_log_and_store(tmp_path):
     server = Server(tmp_path / "data").start()
     server.send([{"event": "x", "message_id": f"{n}", "properties": {"n": n}} for n in range(5000)])
