@@ -53,7 +53,7 @@ faults: ## every fault of docs/reliability.md as long as it lasts, with figures;
 sim: ## the whole write path simulated from seeds; SEEDS=how many SEED=the first, TRACE=1 tells what happens
 	@tools/sim.sh
 
-sabotage: ## builds that are wrong on purpose, which the simulation must find out
+sabotage: ## builds that are wrong on purpose, which the simulation must find out; KIND=power: power cuts must
 	@tools/sabotage.sh
 
 fmt: ## lay out the code

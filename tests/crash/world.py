@@ -37,6 +37,7 @@ class World:
         self.settings = {**SETTINGS, "engine_listen": f"127.0.0.1:{self.engine_port}", **settings}
         self.server = self.new_server()
         self.load = Load(self.folder, lambda: self.server.address, seed, clients)
+        self.round = 0
         self.stored_before = 0  # rows of the rounds before, all of which must stay
         self.buckets_compared = 0  # of views, by event
 
@@ -85,6 +86,7 @@ class World:
     # ---- rounds ----
 
     def begin_round(self, number):
+        self.round = number
         self.load.prefix = f"r{number}-"
         self.load.begin()
         time.sleep(self.random.uniform(0.2, 1.2))  # the random moment
