@@ -48,7 +48,7 @@ class DiskFull:
         self.slowest_back_s = {place: 0.0 for place in PLACES}
         self.slowest_refusal_s = 0.0
         self.wrong = None
-        self.disks = {"data": LoopDisk(world.folder / "data.img", world.data, 64),
+        self.disks = {"data": LoopDisk(world.folder / "data.img", world.data, 256),
                       "log": LoopDisk(world.folder / "log.img", world.data / "log", 1024),
                       "engine": LoopDisk(world.folder / "engine.img", world.data / "engine", 1024)}
 
