@@ -83,6 +83,9 @@ class ClosedLoop final : public AppendListener {
     MR_CHECK(result.ok());
     TimeNs now = system_clock().monotonic();
     times_.push_back(now - begun_);
+    if (released_ && times_.size() % 64 == 0) {
+      stream_.release(PartitionId(0), result->begin);
+    }
     if (left_ != nullptr && left_->fetch_sub(1) > 0) {
       append_at(now);
       return;
@@ -92,7 +95,9 @@ class ClosedLoop final : public AppendListener {
     done_->notify_all();
   }
 
-  static double run(Stream& stream, std::string_view payload, std::size_t in_flight, std::int64_t events) {
+  // `released`: what is durable is given up at once, as by a processor that has stored it.
+  static double run(Stream& stream, std::string_view payload, std::size_t in_flight, std::int64_t events,
+                    bool released = false) {
     std::atomic<std::int64_t> left = events - static_cast<std::int64_t>(in_flight);
     std::mutex mutex;
     std::condition_variable done;
@@ -105,6 +110,7 @@ class ClosedLoop final : public AppendListener {
       loop.mutex_ = &mutex;
       loop.done_ = &done;
       loop.running_ = &running;
+      loop.released_ = released;
       loop.times_.reserve(static_cast<std::size_t>(events) / in_flight * 2);
     }
     for (ClosedLoop& loop : loops) {
@@ -134,6 +140,7 @@ class ClosedLoop final : public AppendListener {
   std::mutex* mutex_ = nullptr;
   std::condition_variable* done_ = nullptr;
   std::size_t* running_ = nullptr;
+  bool released_ = false;
 };
 
 LogOptions bench_options(const BenchFolder& folder) {
@@ -143,18 +150,24 @@ LogOptions bench_options(const BenchFolder& folder) {
   return options;
 }
 
-void log_append(benchmark::State& state) {
+void log_append(benchmark::State& state, bool recycled) {
   BenchFolder folder;
   Metrics metrics;
-  auto stream = open_log_stream(posix_file_system(), system_clock(), metrics, bench_options(folder)).value();
+  LogOptions options = bench_options(folder);
   auto in_flight = static_cast<std::size_t>(state.range(0));
   std::string payload(kEventBytes, 'x');
-  ClosedLoop::run(*stream, payload, 1, 1);  // the first segment is there now
+  std::int64_t before = 1;  // the first segment is there then
+  if (recycled) {
+    options.retain_bytes = 2 * options.segment_bytes;
+    before = static_cast<std::int64_t>(6 * options.segment_bytes / kEventBytes);
+  }
+  auto stream = open_log_stream(posix_file_system(), system_clock(), metrics, options).value();
+  ClosedLoop::run(*stream, payload, recycled ? 1024 : 1, before, recycled);
   double p99 = 0;
   std::int64_t syncs = metrics.get(Metric::kStreamSyncs);
   std::int64_t events = state.max_iterations * static_cast<std::int64_t>(in_flight);
   while (state.KeepRunningBatch(state.max_iterations)) {
-    p99 = ClosedLoop::run(*stream, payload, in_flight, events);
+    p99 = ClosedLoop::run(*stream, payload, in_flight, events, recycled);
   }
   state.SetItemsProcessed(events);
   state.counters["p99_us"] = p99;
@@ -194,7 +207,8 @@ void log_read(benchmark::State& state) {
 }
 
 BENCHMARK(raw_floor)->Arg(1)->Arg(16)->Arg(64)->Arg(1024)->UseRealTime()->MinTime(2);
-BENCHMARK(log_append)->Arg(1)->Arg(16)->Arg(64)->Arg(1024)->UseRealTime()->MinTime(2);
+BENCHMARK_CAPTURE(log_append, new, false)->Arg(1)->Arg(16)->Arg(64)->Arg(1024)->UseRealTime()->MinTime(2);
+BENCHMARK_CAPTURE(log_append, recycled, true)->Arg(1)->Arg(16)->Arg(64)->Arg(1024)->UseRealTime()->MinTime(2);
 BENCHMARK(log_append_blocking)->UseRealTime()->MinTime(1);
 BENCHMARK(log_read)->Arg(237)->Arg(23'700)->UseRealTime();
 

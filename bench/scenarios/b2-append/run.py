@@ -126,7 +126,8 @@ def main():
     with scratch("b2") as folder:
         cases = {
             "raw": of_stream_bench("raw_floor", "raw write + fdatasync (floor)", options.seconds),
-            "millrace": of_stream_bench("log_append", "Millrace's log", options.seconds),
+            "millrace": of_stream_bench("log_append/recycled", "Millrace's log", options.seconds),
+            "millrace new": of_stream_bench("log_append/new", "Millrace's log, new segments", options.seconds),
             "redis": redis(folder, options.seconds),
             "postgres": postgres(folder, options.seconds),
             "rocksdb": rocksdb(folder, options.seconds),
