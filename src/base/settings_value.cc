@@ -160,19 +160,23 @@ std::string describe_choices(std::string_view choices) {
   return text;
 }
 
-// The fewest insertions, deletions and replacements of one character that make `a` into `b`.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+// The fewest insertions, deletions and replacements of one character that make `a` into `b`, or `enough` when they are
+// that many or more.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t enough) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0u);
   for (std::size_t i = 1; i <= a.size(); ++i) {
     std::size_t diagonal = std::exchange(row[0], i);
+    std::size_t least = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
       diagonal = row[j];
       row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      least = std::min(least, row[j]);
     }
+    if (least >= enough) return enough;  // no row has less than the one before it
   }
-  return row.back();
+  return std::min(row.back(), enough);
 }
 
 using Member = std::variant<std::string SettingValues::*, bool SettingValues::*, std::int64_t SettingValues::*,
@@ -285,12 +289,12 @@ std::optional<std::size_t> find_setting(std::string_view path) {
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
   const std::string* nearest = nullptr;
-  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
+  std::size_t least = std::clamp<std::size_t>(name.size() / 3, 2, 6) + 1;
   for (const std::string& each : known) {
     // So many letters differ at least; what is far longer than every name costs nothing.
     std::size_t longer = std::max(name.size(), each.size()) - std::min(name.size(), each.size());
     if (longer >= least) continue;
-    std::size_t distance = edit_distance(name, each);
+    std::size_t distance = edit_distance(name, each, least);
     if (distance < least) {
       least = distance;
       nearest = &each;

@@ -7,6 +7,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "base/bytes.h"
 #include "http/server.h"
 #include "http/syntax.h"
 
@@ -14,7 +15,6 @@ namespace millrace::http {
 namespace {
 
 constexpr std::size_t kStepBytes = 64 << 10;
-constexpr std::size_t kRatioFromBytes = 1 << 20;
 
 // `out` with the bounds that every step is held to.
 class Bounded {
@@ -33,7 +33,7 @@ class Bounded {
     used_ += bytes;
     if (used_ > limits_.bytes_max)
       return full("the body unpacks to more than " + std::to_string(limits_.bytes_max) + " bytes");
-    if (used_ > kRatioFromBytes && used_ / limits_.ratio_max > bytes_in_) {
+    if (used_ > limits_.ratio_from && used_ / limits_.ratio_max > bytes_in_) {
       return full("the body unpacks to more than " + std::to_string(limits_.ratio_max) + " times its size");
     }
     return {};
@@ -107,6 +107,14 @@ Error zstd_error(std::size_t code) {
   }
 }
 
+// The library may have been built to read the formats before zstd 0.8, too (of another magic number each), and then
+// takes what memory such a frame asks for, whatever the limit of the window says.
+bool begins_a_frame(std::string_view body) {
+  if (body.size() < sizeof(std::uint32_t)) return true;  // cut off: the library says so
+  auto magic = load_le<std::uint32_t>(body.data());
+  return magic == ZSTD_MAGICNUMBER || (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
+}
+
 Result<void> unzstd(std::string_view body, const DecodeLimits& limits, Bounded& out) {
   std::unique_ptr<ZSTD_DCtx, ZstdFree> context(::ZSTD_createDCtx());
   if (!context) return unavailable("no memory to unpack the body");
@@ -115,6 +123,8 @@ Result<void> unzstd(std::string_view body, const DecodeLimits& limits, Bounded& 
   std::size_t expected = 1;  // 0 once a frame is whole and given out
   bool full_step = false;
   while (in.pos < in.size || full_step) {
+    bool at_frame = in.pos == 0 || expected == 0;
+    if (at_frame && !begins_a_frame(body.substr(in.pos))) return invalid("the body is not zstd data");
     ZSTD_outBuffer step{out.space(), kStepBytes, 0};
     expected = ::ZSTD_decompressStream(context.get(), &step, &in);
     if (::ZSTD_isError(expected)) return zstd_error(expected);

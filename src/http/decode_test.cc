@@ -127,6 +127,18 @@ TEST(DecodeZstd, LargeWindowIsRefused) {
   EXPECT_TRUE(decode(Encoding::kZstd, zstd(noise(100), 23), DecodeLimits(), out).ok());
 }
 
+TEST(DecodeZstd, FormatsOfBeforeItsFirstReleaseAreRefused) {
+  std::string body = zstd("behind a frame that is whole");
+  for (char version : {'\x22', '\x23', '\x24', '\x25', '\x26', '\x27'}) {
+    // A frame of that version, which asks for a window of 128 MiB.
+    std::string old({version, '\xb5', '\x2f', '\xfd', '\x00', '\x88', '\x00', '\x00'});
+    std::string out;
+    for (const std::string& sent : {old, body + old}) {
+      EXPECT_EQ(decode(Encoding::kZstd, sent, {}, out).error().message, "the body is not zstd data");
+    }
+  }
+}
+
 TEST(DecodeIdentity, IsCopiedWithinTheLimit) {
   DecodeLimits limits;
   limits.bytes_max = 5;

@@ -111,8 +111,8 @@ def packed():
     plain = b'{"event":"signup","user_id":"u1"}\n' * 40
     seeds = {}
     for name, data in {"gzip": gzip.compress(plain, mtime=0), "zstd": zstd(plain), "zstd-check": zstd(plain, "--check"), "zstd-long": zstd(plain, "--long=27"),
-                       "gzip-over": gzip.compress(bytes(150_000), mtime=0), "zstd-over": zstd(bytes(150_000)), "gzip-under": gzip.compress(bytes(99_000), mtime=0),
-                       "gzip-bomb": gzip.compress(bytes(3 << 20), mtime=0), "zstd-bomb": zstd(bytes(3 << 20)), "gzip-empty": gzip.compress(b"", mtime=0), "zstd-empty": zstd(b"")}.items():
+                       "gzip-over": gzip.compress(bytes(12_000), mtime=0), "zstd-over": zstd(bytes(12_000)), "gzip-under": gzip.compress(bytes(8_000), mtime=0),
+                       "gzip-bomb": gzip.compress(bytes(64 << 10), mtime=0), "zstd-bomb": zstd(bytes(64 << 10)), "gzip-empty": gzip.compress(b"", mtime=0), "zstd-empty": zstd(b"")}.items():
         seeds[name] = data
         seeds[name + "-cut"] = data[:-3]
         if "bomb" not in name and "over" not in name:
