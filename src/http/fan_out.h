@@ -95,6 +95,8 @@ class FanOut {
   virtual bool room() const = 0;
   // Some channels have new frames.
   virtual void wake() = 0;
+  // Readers for whom no reactor had a place in its queue are handed over once there is one: to be called now and then.
+  virtual void hand_over() = 0;
   virtual void stop() = 0;
 };
 

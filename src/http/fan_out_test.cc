@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -225,6 +226,52 @@ TEST_F(FanOutTest, TheirSocketsDontCountAgainstTheProcess) {
   std::vector<Ends> ends(100);
   for (Ends& one : ends) ASSERT_TRUE(fan_out->add(one.theirs, reader()).ok());
   EXPECT_EQ(open_descriptors(), before + 100) << "the readers' own ends alone";
+}
+
+TEST_F(FanOutTest, ManyWhoComeAtOnceWaitUntilTheyAreTaken) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = limit.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  FanOutLimits limits;
+  limits.readers_per_reactor = 3'000;
+  auto fan_out = FanOut::make(limits, metrics_);
+  channel_->publish_base(frame(1, "base"));
+  Ends ends;
+  constexpr int kReaders = 5'000;  // more than the queue of a reactor holds
+  for (int i = 0; i < kReaders; ++i) ASSERT_TRUE(fan_out->add(::dup(ends.theirs), reader()).ok()) << i;
+  while (metrics_.get(Metric::kLiveViewers) < kReaders) {
+    fan_out->hand_over();
+    ::sched_yield();
+  }
+  fan_out->stop();
+  EXPECT_EQ(metrics_.get(Metric::kLiveViewers), 0);
+  ::close(ends.theirs);
+  EXPECT_TRUE(ends.ended()) << "nobody has its other end any more";
+}
+
+TEST_F(FanOutTest, ReadersOfManyChannelsLeaveInAnyOrder) {
+  auto fan_out = FanOut::make({}, metrics_);
+  std::vector<ChannelPtr> channels;
+  for (int i = 0; i < 4; ++i) channels.push_back(std::make_shared<Channel>());
+  for (const ChannelPtr& channel : channels) channel->publish_base(frame(1, "base"));
+  std::vector<std::unique_ptr<Ends>> ends;
+  for (std::size_t i = 0; i < 40; ++i) {
+    ends.push_back(std::make_unique<Ends>());
+    Reader one = reader();
+    one.places.clear();
+    for (std::size_t j = 0; j <= i % 4; ++j) one.places.push_back({channels[(i + j) % 4], 0});
+    one.places.push_back(one.places.front());  // twice the same
+    ASSERT_TRUE(fan_out->add(ends.back()->theirs, std::move(one)).ok());
+  }
+  wait_for(Metric::kLiveViewers, 40);
+  for (std::size_t left = 40; left > 1; --left) {
+    ends.erase(ends.begin() + static_cast<std::ptrdiff_t>(left * 7 % ends.size()));
+    wait_for(Metric::kLiveViewers, static_cast<std::int64_t>(left - 1));
+  }
+  for (const ChannelPtr& channel : channels) channel->publish(frame(2, "last"));
+  fan_out->wake();
+  ends.front()->read_until("last\n\n");
 }
 
 TEST_F(FanOutTest, StoppingClosesEverySocket) {

@@ -117,7 +117,7 @@ void Reactor::run() {
       next_tick = now + kTickMs;
     }
   }
-  take_sockets();  // or what is on its way would never be freed
+  while (take_sockets()) continue;  // or what is on its way would never be freed
   while (!viewers_.empty()) close(*viewers_.back());
   closed_.clear();
   poller_.reset(-1);  // of this thread's table, like everything above
@@ -154,7 +154,7 @@ void Reactor::wake() {
   (void)!::write(bell_number_, &one, sizeof one);
 }
 
-void Reactor::take_sockets() {
+bool Reactor::take_sockets() {
   for (int taken = 0; taken < kEventsAtOnce; ++taken) {
     Reader* raw = nullptr;
     iovec piece{&raw, sizeof raw};
@@ -164,7 +164,7 @@ void Reactor::take_sockets() {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    if (::recvmsg(in_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof raw)) return;
+    if (::recvmsg(in_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof raw)) return false;
     std::unique_ptr<Reader> reader(raw);
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     UniqueFd socket;
@@ -180,6 +180,7 @@ void Reactor::take_sockets() {
     }
     begin(std::move(socket), std::move(reader));
   }
+  return true;
 }
 
 void Reactor::begin(UniqueFd socket, std::unique_ptr<Reader> reader) {
@@ -191,13 +192,14 @@ void Reactor::begin(UniqueFd socket, std::unique_ptr<Reader> reader) {
   viewer.since_ms = now_ms();
   viewer.before = std::move(reader->first);
   viewer.id = std::move(reader->id);
-  viewer.places = std::move(reader->places);
   viewer.pass = std::move(reader->pass);
   viewer.frame = std::make_shared<const Frame>();
   viewers_.push_back(std::move(made));
-  for (const Reader::Place& place : viewer.places) {
+  viewer.places.reserve(reader->places.size());
+  for (Reader::Place& place : reader->places) {
     Followed& followed = channels_[place.channel.get()];
     if (followed.viewers.empty()) followed.newest = place.channel->newest();
+    viewer.places.push_back({std::move(place), static_cast<std::uint32_t>(followed.viewers.size())});
     followed.viewers.push_back(&viewer);
   }
   watch(poller_.get(), viewer.socket.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, &viewer);
@@ -244,7 +246,7 @@ void Reactor::look_at_channels() {
 // False when this one is not of them.
 bool Reactor::send_common(Viewer& viewer, const Channel& channel, Common& common) {
   if (viewer.places.size() != 1 || viewer.frame != nullptr || !viewer.writable) return false;
-  Reader::Place& place = viewer.places.front();
+  Place& place = viewer.places.front();
   if (common.bytes.empty() || place.after != common.after || viewer.id != common.id) {
     FramePtr frame = channel.next(place.after);
     if (frame == nullptr || frame->number != place.after + 1) return false;
@@ -283,7 +285,7 @@ void Reactor::pump(Viewer& viewer) {
 
 // The next frame of the first channel that has one.
 bool Reactor::choose(Viewer& viewer) {
-  for (Reader::Place& place : viewer.places) {
+  for (Place& place : viewer.places) {
     FramePtr frame = place.channel->next(place.after);
     if (frame == nullptr) continue;
     if (place.after != 0 && frame->number > place.after + 1) {
@@ -295,7 +297,7 @@ bool Reactor::choose(Viewer& viewer) {
     viewer.before.clear();
     auto to = std::back_inserter(viewer.before);
     fmt::format_to(to, "id: {}", viewer.id);
-    for (const Reader::Place& each : viewer.places) fmt::format_to(to, ".{}", each.after);
+    for (const Place& each : viewer.places) fmt::format_to(to, ".{}", each.after);
     viewer.before += '\n';
     return true;
   }
@@ -353,13 +355,13 @@ void Reactor::tick(std::int64_t now) {
 }
 
 void Reactor::close(Viewer& viewer) {
-  for (const Reader::Place& place : viewer.places) {
+  for (Place& place : viewer.places) {
     std::vector<Viewer*>& followers = channels_[place.channel.get()].viewers;
-    auto found = std::find(followers.begin(), followers.end(), &viewer);
-    if (found != followers.end()) {
-      *found = followers.back();
-      followers.pop_back();
-    }
+    Viewer* last = followers.back();
+    auto its_place = [&](const Place& one) { return one.channel == place.channel && one.slot + 1 == followers.size(); };
+    std::find_if(last->places.begin(), last->places.end(), its_place)->slot = place.slot;
+    followers[place.slot] = last;
+    followers.pop_back();
   }
   viewer.socket.reset(-1);
   std::uint32_t index = viewer.index;

@@ -28,6 +28,9 @@ class Reactor {
   void wake();
 
  private:
+  struct Place : Reader::Place {
+    std::uint32_t slot = 0;  // of the viewer, among those of the channel
+  };
   // What a reader costs, with its places behind it.
   struct Viewer {
     UniqueFd socket;
@@ -38,7 +41,7 @@ class Reactor {
     FramePtr frame;             // on its way
     std::string before;         // what goes before it: the rest of an id
     std::string id;
-    std::vector<Reader::Place> places;
+    std::vector<Place> places;
     PassPtr pass;
   };
   struct Followed {
@@ -59,7 +62,7 @@ class Reactor {
   Reactor(const FanOutLimits& limits, Metrics& metrics) : limits_(limits), metrics_(metrics) {}
   void run();
   void own_descriptors();
-  void take_sockets();
+  bool take_sockets();  // some of those that wait; whether there may be more
   void begin(UniqueFd socket, std::unique_ptr<Reader> reader);
   void on_event(Viewer& viewer, std::uint32_t events);
   void look_at_channels();

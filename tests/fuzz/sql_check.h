@@ -124,7 +124,12 @@ inline void check_text(const std::string& sql) {
 
 // A name as the tree shows it: "\\'" stands for "'", and an alias may follow.
 inline std::string plain_name(std::string_view rest) {
-  rest = rest.substr(0, rest.rfind(" (alias c"));
+  // "NAME (alias c1)"; a name may hold such words, too, but not at its end: the tree's own follow it.
+  std::size_t alias = rest.rfind(" (alias c");
+  if (alias != std::string_view::npos) {
+    std::size_t digits = rest.find_first_not_of("0123456789", alias + 9);
+    if (digits > alias + 9 && rest.substr(std::min(digits, rest.size())) == ")") rest = rest.substr(0, alias);
+  }
   std::string name;
   for (std::size_t i = 0; i < rest.size(); ++i) {
     i += rest[i] == '\\' && i + 1 < rest.size() ? 1 : 0;

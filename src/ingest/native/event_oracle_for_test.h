@@ -88,6 +88,17 @@ class Builder {
 // this parser reads no further, and the event that has it is to be rejected.
 enum class Reading { kGood, kBad, kUnsure, kHalfPair };
 
+// The first half of a pair behind which no escape follows: to this parser an error like any other.
+inline bool has_first_half_alone(std::string_view text) {
+  for (std::size_t at = text.find('\\'); at != std::string_view::npos; at = text.find('\\', at + 2)) {
+    std::string_view escape = text.substr(at, 6);
+    bool first_half = escape.size() == 6 && escape[1] == 'u' && (escape[2] | 0x20) == 'd' &&
+                      std::string_view("89abAB").find(escape[3]) != std::string_view::npos;
+    if (first_half && text.substr(at + 6, 2) != "\\u") return true;
+  }
+  return false;
+}
+
 inline Reading read(std::string_view text, Node& into) {
   boost::json::parse_options options;
   options.max_depth = 5000;
@@ -98,7 +109,7 @@ inline Reading read(std::string_view text, Node& into) {
   if (error == boost::json::error::illegal_leading_surrogate ||
       error == boost::json::error::illegal_trailing_surrogate || error == boost::json::error::expected_utf16_escape)
     return Reading::kHalfPair;
-  if (error) return Reading::kBad;
+  if (error) return has_first_half_alone(text) ? Reading::kHalfPair : Reading::kBad;
   for (; taken < text.size(); ++taken) {
     if (std::string_view(" \t\r\n").find(text[taken]) == std::string_view::npos) return Reading::kBad;
   }

@@ -110,6 +110,7 @@ TimeNs LiveHub::step() {
   if (published) {
     fan_out_.wake();
   }
+  fan_out_.hand_over();
   return next;
 }
 
