@@ -11,7 +11,8 @@ namespace millrace::http {
 namespace {
 
 constexpr std::size_t kSpareDescriptors = 64;
-constexpr std::size_t kWaitingMax = 8'192;  // readers; each has a descriptor in everybody's table meanwhile
+constexpr std::size_t kComingMax = 8'192;  // readers; each has a descriptor in everybody's table meanwhile
+constexpr std::int64_t kTryEveryMs = 2;    // while the reactors' queues are full
 
 // Of one table.
 std::size_t descriptors_max() {
@@ -29,25 +30,20 @@ class ReactorFanOut final : public FanOut {
   ~ReactorFanOut() override { stop(); }
 
   Result<void> add(int socket, Reader reader) override {
-    Waiting one{UniqueFd(socket), std::make_unique<Reader>(std::move(reader))};
+    UniqueFd fd(socket);
     std::lock_guard lock(mutex_);
     if (stopped_ || readers() >= limits_.readers) return full("there are as many viewers as are taken");
-    if (waiting_.empty()) {
-      MR_ASSIGN(bool taken, hand_over_one(one));
-      if (taken) return {};
+    if (coming_.size() == kComingMax) return full("too many viewers come at once");
+    coming_.push_back({std::move(fd), std::make_unique<Reader>(std::move(reader))});
+    if (std::int64_t now = now_ms(); coming_.size() == 1 || now >= next_try_ms_) {
+      if (send_on()) next_try_ms_ = now + kTryEveryMs;
     }
-    if (waiting_.size() == kWaitingMax) return full("too many viewers come at once");
-    waiting_.push_back(std::move(one));
     return {};
   }
 
-  void hand_over() override {
+  bool hand_over() override {
     std::lock_guard lock(mutex_);
-    while (!waiting_.empty() && !stopped_) {
-      Result<bool> taken = hand_over_one(waiting_.front());
-      if (taken.ok() && !*taken) return;
-      waiting_.pop_front();  // or no reactor can be made for it: it is closed
-    }
+    return send_on();
   }
 
   bool room() const override {
@@ -63,43 +59,50 @@ class ReactorFanOut final : public FanOut {
   void stop() override {
     std::lock_guard lock(mutex_);
     stopped_ = true;
-    waiting_.clear();
+    coming_.clear();
     reactors_.clear();
   }
 
  private:
   std::size_t readers() const {
-    std::size_t all = waiting_.size();
+    std::size_t all = coming_.size();
     for (const auto& reactor : reactors_) all += reactor->readers();
     return all;
   }
 
-  struct Waiting {
-    UniqueFd socket;
-    std::unique_ptr<Reader> reader;
-  };
+  // True when some still wait.
+  bool send_on() {
+    while (!coming_.empty()) {
+      Result<bool> sent = send_some();
+      if (!sent.ok()) coming_.pop_front();  // there is no other reactor, and none can be made: it is closed
+      if (sent.ok() && !*sent) return true;
+    }
+    return false;
+  }
 
-  // To the reactor with the fewest whose queue has a place; false when none has, and none needs to be made.
-  Result<bool> hand_over_one(Waiting& one) {
+  // To the reactor with the fewest whose queue has a place; false when none has.
+  Result<bool> send_some() {
+    auto fewer = [](const auto& a, const auto& b) { return a->readers() < b->readers(); };
+    std::sort(reactors_.begin(), reactors_.end(), fewer);
     bool all_full = true;
-    std::sort(reactors_.begin(), reactors_.end(),
-              [](const auto& a, const auto& b) { return a->readers() < b->readers(); });
     for (auto& reactor : reactors_) {
       if (reactor->readers() >= limits_.readers_per_reactor) continue;
       all_full = false;
-      if (reactor->add(one.socket, one.reader)) return true;
+      std::size_t left = limits_.readers_per_reactor - reactor->readers();
+      if (reactor->add(coming_, std::min({coming_.size(), Reactor::kAtOnce, left}))) return true;
     }
     if (!all_full) return false;
     MR_ASSIGN(std::unique_ptr<Reactor> made, Reactor::start(limits_, metrics_));
     reactors_.push_back(std::move(made));
-    return reactors_.back()->add(one.socket, one.reader);
+    return reactors_.back()->add(coming_, 1);
   }
 
   FanOutLimits limits_;
   Metrics& metrics_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Reactor>> reactors_;
-  std::deque<Waiting> waiting_;
+  std::deque<Reactor::Coming> coming_;
+  std::int64_t next_try_ms_ = 0;
   bool stopped_ = false;
 };
 

@@ -95,8 +95,9 @@ class FanOut {
   virtual bool room() const = 0;
   // Some channels have new frames.
   virtual void wake() = 0;
-  // Readers for whom no reactor had a place in its queue are handed over once there is one: to be called now and then.
-  virtual void hand_over() = 0;
+  // Hands over readers whom no reactor had a place for in its queue; true when some still wait: to be called again
+  // soon.
+  virtual bool hand_over() = 0;
   virtual void stop() = 0;
 };
 

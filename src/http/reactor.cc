@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kEventsAtOnce = 512;
 constexpr int kTickMs = 1'000;
+constexpr int kTakenAtOnce = 16;        // messages with sockets, before others are looked after
 constexpr std::size_t kTakeEvery = 64;  // readers that were written to
 constexpr int kWaitingBytes = 1 << 20;  // of sockets that are on their way to the reactor
 constexpr int kSendBytes = 128 << 10;   // of a reader's socket: bounds what the kernel keeps for one that is slow
@@ -101,7 +102,7 @@ void Reactor::run() {
     for (int i = 0; i < count; ++i) {
       void* whose = events[static_cast<std::size_t>(i)].data.ptr;
       if (whose == nullptr) {
-        take_sockets();
+        for (int some = 0; some < kTakenAtOnce && take_sockets();) ++some;
       } else if (whose == this) {
         std::uint64_t rings = 0;
         (void)!::read(bell_number_, &rings, sizeof rings);
@@ -123,30 +124,40 @@ void Reactor::run() {
   poller_.reset(-1);  // of this thread's table, like everything above
 }
 
-bool Reactor::add(const UniqueFd& socket, std::unique_ptr<Reader>& reader) {
-  Reader* raw = reader.get();
-  iovec piece{&raw, sizeof raw};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+bool Reactor::add(std::deque<Coming>& coming, std::size_t count) {
+  Reader* readers[kAtOnce];
+  int sockets[kAtOnce];
+  for (std::size_t i = 0; i < count; ++i) {
+    readers[i] = coming[i].reader.get();
+    sockets[i] = coming[i].socket.get();
+  }
+  iovec piece{readers, count * sizeof readers[0]};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof sockets)] = {};
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  message.msg_controllen = CMSG_SPACE(count * sizeof sockets[0]);
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  int fd = socket.get();
-  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  readers_.fetch_add(1, std::memory_order_relaxed);
-  metrics_.add(Metric::kLiveViewers);
-  if (::sendmsg(out_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) != static_cast<ssize_t>(sizeof raw)) {
-    readers_.fetch_sub(1, std::memory_order_relaxed);
-    metrics_.add(Metric::kLiveViewers, -1);
+  header->cmsg_len = CMSG_LEN(count * sizeof sockets[0]);
+  std::memcpy(CMSG_DATA(header), sockets, count * sizeof sockets[0]);
+  count_readers(static_cast<std::ptrdiff_t>(count));
+  if (::sendmsg(out_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) != static_cast<ssize_t>(piece.iov_len)) {
+    count_readers(-static_cast<std::ptrdiff_t>(count));
     return false;
   }
-  (void)reader.release();  // the reactor has it
+  for (std::size_t i = 0; i < count; ++i) {
+    (void)coming.front().reader.release();  // the reactor has it, and a copy of the socket
+    coming.pop_front();
+  }
   return true;
+}
+
+void Reactor::count_readers(std::ptrdiff_t more) {
+  readers_.fetch_add(static_cast<std::size_t>(more), std::memory_order_relaxed);
+  metrics_.add(Metric::kLiveViewers, more);
 }
 
 void Reactor::wake() {
@@ -155,30 +166,31 @@ void Reactor::wake() {
 }
 
 bool Reactor::take_sockets() {
-  for (int taken = 0; taken < kEventsAtOnce; ++taken) {
-    Reader* raw = nullptr;
-    iovec piece{&raw, sizeof raw};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    if (::recvmsg(in_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(sizeof raw)) return false;
-    std::unique_ptr<Reader> reader(raw);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    UniqueFd socket;
-    if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-      socket.reset(fd);
+  Reader* readers[kAtOnce];
+  int sockets[kAtOnce];
+  iovec piece{readers, sizeof readers};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof sockets)];
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got = ::recvmsg(in_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got <= 0) return false;
+  std::size_t count = static_cast<std::size_t>(got) / sizeof readers[0];
+  std::size_t came = 0;  // less when this table is full
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+    came = (header->cmsg_len - CMSG_LEN(0)) / sizeof sockets[0];
+    std::memcpy(sockets, CMSG_DATA(header), came * sizeof sockets[0]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    std::unique_ptr<Reader> reader(readers[i]);
+    if (i < came) {
+      begin(UniqueFd(sockets[i]), std::move(reader));
+    } else {
+      count_readers(-1);
     }
-    if (socket.get() < 0) {  // this table is full
-      readers_.fetch_sub(1, std::memory_order_relaxed);
-      metrics_.add(Metric::kLiveViewers, -1);
-      continue;
-    }
-    begin(std::move(socket), std::move(reader));
   }
   return true;
 }
@@ -371,8 +383,7 @@ void Reactor::close(Viewer& viewer) {
     viewers_[index]->index = index;
   }
   viewers_.pop_back();
-  readers_.fetch_sub(1, std::memory_order_relaxed);
-  metrics_.add(Metric::kLiveViewers, -1);
+  count_readers(-1);
 }
 
 }  // namespace millrace::http

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,8 +23,14 @@ class Reactor {
   static Result<std::unique_ptr<Reactor>> start(const FanOutLimits& limits, Metrics& metrics);
   ~Reactor();
 
-  // Hands over a reader, with its socket, which may be closed here then. False when too many are on their way to it.
-  bool add(const UniqueFd& socket, std::unique_ptr<Reader>& reader);
+  // A reader on its way to a reactor.
+  struct Coming {
+    UniqueFd socket;
+    std::unique_ptr<Reader> reader;
+  };
+  static constexpr std::size_t kAtOnce = 64;
+  // Takes the first `count` (at most kAtOnce) out of `coming`; false when too many are on their way to it: then none.
+  bool add(std::deque<Coming>& coming, std::size_t count);
   std::size_t readers() const { return readers_.load(std::memory_order_relaxed); }
   void wake();
 
@@ -63,6 +70,7 @@ class Reactor {
   void run();
   void own_descriptors();
   bool take_sockets();  // some of those that wait; whether there may be more
+  void count_readers(std::ptrdiff_t more);
   void begin(UniqueFd socket, std::unique_ptr<Reader> reader);
   void on_event(Viewer& viewer, std::uint32_t events);
   void look_at_channels();

@@ -12,6 +12,7 @@ namespace millrace {
 namespace {
 
 constexpr TimeNs kMs = 1'000'000;
+constexpr TimeNs kSoonNs = 10'000'000;
 constexpr TimeNs kSecondNs = 1'000 * kMs;
 constexpr TimeNs kUnwatchedMax = 60 * kSecondNs;
 constexpr std::size_t kQuestionsMax = 64;  // that wait for a thread
@@ -110,8 +111,7 @@ TimeNs LiveHub::step() {
   if (published) {
     fan_out_.wake();
   }
-  fan_out_.hand_over();
-  return next;
+  return fan_out_.hand_over() ? std::min(next, now + kSoonNs) : next;
 }
 
 ViewTable& LiveHub::table_of(const ViewSpecPtr& spec) {
