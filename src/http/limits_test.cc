@@ -37,6 +37,7 @@ TEST_F(LimitsTest, MalformedHeadsAreRefusedWithAProblem) {
   EXPECT_EQ(status_of("GET / HTTP/3.0\r\nHost: a\r\n\r\n"), "HTTP/1.1 505");
   EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: a\r\nExpect: cake\r\n\r\n"), "HTTP/1.1 417");
   EXPECT_EQ(status_of("\x16\x03\x01\x02\x01\x01\r\n"), "HTTP/1.1 400") << "TLS on a plain port";
+  EXPECT_EQ(status_of("\x16\x03\x01" + std::string(9000, 'a')), "HTTP/1.1 400") << "... and much of it";
 }
 
 TEST_F(LimitsTest, EmptyLineBeforeARequestIsTolerated) {

@@ -226,8 +226,8 @@ std::optional<Refusal> scan_head(std::string_view bytes, const Limits& limits, H
     std::size_t end = bytes.find('\n', scan.line_begin);
     bool first = scan.first_line_bytes == 0;
     std::size_t seen = end == std::string_view::npos ? bytes.size() : end;
-    if (first && seen > limits.request_line_bytes) return kLongLine;
     if (first && seen > 0 && bytes[0] != '\r' && !is_token(bytes.substr(0, 1))) return kBadLine;  // TLS, as a rule
+    if (first && seen > limits.request_line_bytes) return kLongLine;
     if (!first && seen - scan.first_line_bytes > limits.header_bytes) return kLargeHead;
     if (end == std::string_view::npos) return std::nullopt;
     if (end == scan.line_begin || bytes[end - 1] != '\r') return kBadLine;
