@@ -27,6 +27,11 @@ def config(folder):
     return path
 
 
+def spoiled(events):
+    """It got events of a scenario's own: the next one that wants it makes it anew."""
+    (folder_of(events) / "made.json").unlink(missing_ok=True)
+
+
 def server(events, **settings):
     folder = folder_of(events)
     return Server(folder / "data", config=config(folder), log_level="warning", **settings)

@@ -185,6 +185,7 @@ def main():
             finally:
                 loading.terminate()
                 loading.wait()
+                dataset.spoiled(options.events)
             paths = files(port, folder / "files", "csv", min(options.peer_events, found["events"])) if options.peer_events else []
         if paths:
             rows += peers(folder, paths, when, options.runs)
