@@ -72,6 +72,7 @@ struct Options {
   std::uint32_t users = 100'000;
   int days = 14;
   std::string run_for;
+  std::string kafka;  // brokers; empty: the stream is the log
   bool reset = false;
 };
 
@@ -119,6 +120,10 @@ Result<Settings> settings_of(const Options& options) {
                    {"listen", listen},
                    {"log-level", "warning"},
                    {"stream-retain-bytes", "512MiB"}};
+  if (!options.kafka.empty()) {
+    sources.flags.emplace_back("stream-kind", "kafka");
+    sources.flags.emplace_back("kafka-brokers", options.kafka);
+  }
   return Settings::load(sources);
 }
 
@@ -459,6 +464,7 @@ void add_demo(CLI::App& program, Outcome& outcome) {
   command->add_option("--days", options->days, "Days of history")->check(CLI::Range(1, 60))->capture_default_str();
   command->add_option("--for", options->run_for,
                       "End by itself after this time (60s, 5m), counted from the live part on");
+  command->add_option("--kafka", options->kafka, "Brokers of Apache Kafka, host:port: the stream is a topic there");
   command->add_flag("--reset", options->reset, "Throw the folder's demonstration away and begin anew");
   command->footer(
       "Examples:\n"
