@@ -28,6 +28,7 @@ void Channel::publish_base(FramePtr frame) {
     newest_ = frame->number;
   }
   base_ = std::move(frame);
+  lagging_ = false;
 }
 
 std::uint64_t Channel::newest() const {
@@ -42,7 +43,8 @@ bool Channel::has_base() const {
 
 bool Channel::wants_base() const {
   std::lock_guard lock(mutex_);
-  return base_ == nullptr || newest_ - base_->number >= kBehindBase || bytes_ > kKeptBytes;
+  bool for_the_slow = base_ != nullptr && lagging_ && base_->bytes.size() <= kSmallBaseBytes && base_->number < newest_;
+  return base_ == nullptr || for_the_slow || newest_ - base_->number >= kBehindBase || bytes_ > kKeptBytes;
 }
 
 FramePtr Channel::next(std::uint64_t after) const {
@@ -52,10 +54,21 @@ FramePtr Channel::next(std::uint64_t after) const {
   }
   bool known = after != 0 && after < newest_ && !frames_.empty() && frames_.front()->number <= after + 1;
   bool newer_base = base_ != nullptr && base_->number > after;
-  if (known && !(newer_base && newest_ - after > kSlow)) {
+  if (known && !(newer_base && (newest_ - after > kSlow || base_is_shorter(after)))) {
+    lagging_ = lagging_ || newest_ - after > 1;
     return frames_[after + 1 - frames_.front()->number];
   }
   return base_ == nullptr || base_->number == after ? nullptr : base_;
+}
+
+// Than the frames that lead to it, of which there are at least two. With mutex_ held.
+bool Channel::base_is_shorter(std::uint64_t after) const {
+  if (base_->number < after + 2) return false;
+  std::size_t bytes = 0;
+  for (std::uint64_t number = after + 1; number <= base_->number && bytes < base_->bytes.size(); ++number) {
+    bytes += frames_[number - frames_.front()->number]->bytes.size();
+  }
+  return bytes >= base_->bytes.size();
 }
 
 }  // namespace millrace::http

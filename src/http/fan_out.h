@@ -42,20 +42,25 @@ class Channel {
   bool wants_base() const;
 
   // What a reader needs that has everything up to `after` (0: nothing). Null when there is nothing newer. A reader that
-  // is far behind, or has a place that isn't known any more, gets the base.
+  // is far behind, or has a place that isn't known any more, gets the base; and one for whom it is no longer than the
+  // frames that lead there.
   FramePtr next(std::uint64_t after) const;
 
  private:
   static constexpr std::size_t kKept = 64;
   static constexpr std::size_t kKeptBytes = 4 << 20;
   static constexpr std::uint64_t kBehindBase = 16;
-  static constexpr std::uint64_t kSlow = 8;  // frames behind the newest
+  static constexpr std::uint64_t kSlow = 8;                 // frames behind the newest
+  static constexpr std::size_t kSmallBaseBytes = 16 << 10;  // may be made each time that somebody is late
+
+  bool base_is_shorter(std::uint64_t after) const;
 
   mutable std::mutex mutex_;
   FramePtr base_;
   std::deque<FramePtr> frames_;  // without gaps
   std::size_t bytes_ = 0;
   std::uint64_t newest_ = 0;
+  mutable bool lagging_ = false;  // somebody was two frames behind since the last base
 };
 // shared_ptr: a channel is held by who fills it and by each of its readers.
 using ChannelPtr = std::shared_ptr<Channel>;

@@ -82,10 +82,32 @@ TEST(Channel, ASlowReaderGetsTheNewerBase) {
   for (std::uint64_t number = 2; number <= 20; ++number) channel.publish(frame(number));
   channel.publish_base(frame(20));
   EXPECT_EQ(channel.next(1)->number, 20U);
-  EXPECT_EQ(channel.next(15)->number, 16U) << "near enough to go on";
+  EXPECT_EQ(channel.next(19)->number, 20U) << "the next frame";
+  EXPECT_EQ(channel.next(18)->number, 20U) << "as long as both frames that lead there";
   EXPECT_EQ(channel.next(0)->number, 20U);
   channel.publish(frame(21));
   EXPECT_EQ(channel.next(20)->number, 21U);
+}
+
+TEST(Channel, ALongBaseIsForThoseWhoAreFarBehind) {
+  Channel channel;
+  channel.publish_base(frame(1));
+  for (std::uint64_t number = 2; number <= 20; ++number) channel.publish(frame(number));
+  channel.publish_base(frame(20, std::string(1000, 'x')));
+  EXPECT_EQ(channel.next(15)->number, 16U);
+  EXPECT_EQ(channel.next(1)->number, 20U);
+}
+
+TEST(Channel, AShortBaseIsMadeOnceSomebodyIsLate) {
+  Channel channel;
+  channel.publish_base(frame(1));
+  for (std::uint64_t number = 2; number <= 4; ++number) channel.publish(frame(number));
+  EXPECT_EQ(channel.next(3)->number, 4U);
+  EXPECT_FALSE(channel.wants_base()) << "nobody is two frames behind";
+  EXPECT_EQ(channel.next(2)->number, 3U);
+  EXPECT_TRUE(channel.wants_base());
+  channel.publish_base(frame(4));
+  EXPECT_FALSE(channel.wants_base());
 }
 
 TEST(Channel, ABaseThatChangesEverythingEndsWhatWasBefore) {

@@ -1,5 +1,7 @@
 #include "store/clickhouse/event_block.h"
 
+#include <cstring>
+
 #include "base/check.h"
 #include "model/property_index.h"
 #include "store/clickhouse/property_column.h"
@@ -13,6 +15,18 @@ constexpr std::string_view kBaseColumns[] = {"project", "event",        "time", 
                                              "context", "generation",   "partition",  "sequence",   "epoch"};
 constexpr std::string_view kTimeType = "DateTime64(9, 'UTC')";
 
+// The front of a name in a number, so that most names are told apart without a call. `end`: of the text that it lies
+// in.
+std::uint64_t front_of(std::string_view name, const char* end) {
+  std::uint64_t front = 0;
+  if (name.size() >= sizeof front || end - name.data() >= static_cast<std::ptrdiff_t>(sizeof front)) {
+    std::memcpy(&front, name.data(), sizeof front);
+    return name.size() >= sizeof front ? front : front & ((std::uint64_t{1} << (8 * name.size())) - 1);
+  }
+  std::memcpy(&front, name.data(), name.size());
+  return front;
+}
+
 // The values of the wanted properties of one row, empty where absent. Top-level members come from the index in one
 // pass.
 template <typename Properties>
@@ -22,8 +36,12 @@ void find_values(std::string_view text, std::string_view index, const Properties
   bool scan = index.empty() && text.size() > 2;
   PropertyCursor cursor(text, index);
   while (cursor.next()) {
+    std::string_view key = cursor.property().key;
+    std::uint64_t front = front_of(key, text.data() + text.size());
     for (std::size_t at = 0; at < wanted.size(); ++at) {
-      if (wanted[at].escaped_path[0] == cursor.property().key) found[at] = cursor.property().value;
+      const std::string& name = wanted[at].escaped_path[0];
+      if (wanted[at].front != front || name.size() != key.size()) continue;
+      if (key.size() <= sizeof front || name == key) found[at] = cursor.property().value;
     }
   }
   for (std::size_t at = 0; at < wanted.size(); ++at) {
@@ -63,6 +81,8 @@ EventBlock::EventBlock(std::vector<DeclaredProperty> declared, const std::vector
 
 void EventBlock::add(Property property, const std::string& name) {
   property.escaped_path = escape_path(split_path(name));
+  const std::string& first = property.escaped_path[0];
+  property.front = front_of(first, first.data() + first.size());
   columns_ += ", " + quote_name(property.column);
   properties_.push_back(std::move(property));
 }

@@ -30,6 +30,7 @@ class EventBlock {
     std::string column_type;
     bool few = false;  // texts in a dictionary
     std::vector<std::string> escaped_path;
+    std::uint64_t front = 0;  // of the path's first name: its first eight bytes
     // The values of one block.
     std::string nulls;
     std::vector<std::int64_t> integers;
