@@ -72,6 +72,7 @@ class WholeServer final : public Server {
   Metrics metrics_;
   std::string data_;
   Node node_;
+  bool first_start_ = false;
   std::vector<KeyStore::Created> first_keys_;
 
   // In the order in which they come up; they go down the other way round.
@@ -126,6 +127,10 @@ Result<void> WholeServer::open_keys(const std::string& bootstrap_key) {
   MR_ASSIGN(keys_, KeyStore::open(files_, clock_, data_ + "/control"));
   if (!bootstrap_key.empty()) {
     Result<KeyInfo> ensured = keys_->ensure("bootstrap", kProject, kScopeAll, bootstrap_key);
+    if (!ensured.ok() && ensured.error().code == Code::kNotFound) {
+      log_warning("MILLRACE_BOOTSTRAP_KEY is passed over", {{"reason", ensured.error().message}});
+      return {};
+    }
     return ensured.ok() ? Result<void>() : Result<void>(ensured.error());
   }
   if (!keys_->list().empty()) {
@@ -136,7 +141,8 @@ Result<void> WholeServer::open_keys(const std::string& bootstrap_key) {
         "this folder has no keys yet; set MILLRACE_BOOTSTRAP_KEY before the first start on an address other than "
         "loopback");
   }
-  return make_first_keys();
+  first_start_ = true;
+  return {};
 }
 
 Result<void> WholeServer::open_control() {
@@ -254,7 +260,9 @@ Result<void> WholeServer::open(const std::string& bootstrap_key) {
   }
   backend_ = std::make_unique<Backend>(BackendParts{values_, data_, program_, *stream_, *failed_, files_, clock_,
                                                     metrics_, *health_, store_, *progress_, *views_});
-  return open_door();
+  MR_TRY(open_door());
+  // Last of all: they are shown once, by who comes back from here.
+  return first_start_ ? make_first_keys() : Result<void>();
 }
 
 void WholeServer::stop(std::int64_t drain_ms) {

@@ -312,7 +312,7 @@ void Demo::show_address() const {
       "In another terminal:\n"
       "  export MILLRACE_URL={} MILLRACE_KEY={}\n"
       "  millrace query -m count -m 'uniq(visitor)' --by event --range 1h\n"
-      "  millrace query -m 'quantile(0.95, properties.latency_ms)' --range 6h --every 5m\n"
+      "  millrace query -m 'quantile(0.95, properties.latency_ms)' --range 6h --every 15_minutes\n"
       "  millrace tail\n"
       "\n",
       server_->address(), state_.read_key, server_->address(), state_.read_key);
@@ -383,11 +383,7 @@ Result<void> Demo::wait_until_stored() {
 Result<void> Demo::go_on() {
   TimeNs end = INT64_MAX;
   if (!options_.run_for.empty()) {
-    std::optional<std::chrono::milliseconds> run_for = settings_detail::parse_duration(options_.run_for);
-    if (!run_for) {
-      return invalid("--for must be a duration such as 60s or 5m, not \"" + options_.run_for + "\"");
-    }
-    end = clock_.monotonic() + run_for->count() * kMillisecond;
+    end = clock_.monotonic() + settings_detail::parse_duration(options_.run_for)->count() * kMillisecond;
   }
   fmt::print(
       "About {:.0f} events a second keep coming in.{}\n", options_.rate,
@@ -457,8 +453,11 @@ void add_demo(CLI::App& program, Outcome& outcome) {
       ->check(CLI::Range(10, 10'000'000))
       ->capture_default_str();
   command->add_option("--days", options->days, "Days of history")->check(CLI::Range(1, 60))->capture_default_str();
-  command->add_option("--for", options->run_for,
-                      "End by itself after this time (60s, 5m), counted from the live part on");
+  command
+      ->add_option("--for", options->run_for, "End by itself after this time (60s, 5m), counted from the live part on")
+      ->check([](const std::string& text) {
+        return settings_detail::parse_duration(text) ? std::string() : "must be a duration such as 60s or 5m";
+      });
   command->add_flag("--reset", options->reset, "Throw the folder's demonstration away and begin anew");
   command->footer(
       "Examples:\n"

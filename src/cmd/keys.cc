@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/time_format.h"
 #include "cmd/command.h"
 #include "cmd/connection.h"
+#include "io/clock.h"
 
 namespace millrace::cmd {
 namespace {
@@ -71,9 +73,11 @@ int list(const Options& options) {
   const Json* keys = answer->find("keys");
   for (const Json& key : keys != nullptr ? keys->items() : std::vector<Json>()) {
     const Json* revoked = key.find("revoked");
+    std::optional<TimeNs> expires = parse_rfc3339(text(key, "expires"));
+    const char* good = expires && *expires <= system_clock().wall() ? "expired" : "good";
     fmt::print("{:<10} {:<20} {:<12} {:<22} {:<24} {:<24} {}\n", text(key, "id"), text(key, "name"),
                text(key, "project"), joined(key.find("scopes")), text(key, "created"), text(key, "expires"),
-               revoked != nullptr && revoked->boolean() ? "revoked" : "good");
+               revoked != nullptr && revoked->boolean() ? "revoked" : good);
   }
   return 0;
 }
@@ -92,8 +96,8 @@ int revoke(const Options& options) {
 void add_keys(CLI::App& program, Outcome& outcome) {
   CLI::App* keys = program.add_subcommand("keys", "Make, list and revoke API keys (needs a key with the scope admin)");
   keys->require_subcommand(1);
-  auto options = std::make_shared<Options>();  // shared by the three callbacks that CLI11 keeps
-
+  // Each has options of its own, kept by its callback: the environment is read for all of them, whichever is called.
+  auto options = std::make_shared<Options>();
   CLI::App* creates = keys->add_subcommand("create", "Make a key and print it, once");
   options->connection.add_to(*creates);
   creates->add_option("--name", options->name, "What the key is for")->required();
@@ -105,11 +109,13 @@ void add_keys(CLI::App& program, Outcome& outcome) {
   creates->footer("Example:\n  millrace keys create --name website --scopes write --key $ADMIN_KEY");
   creates->callback([options, &outcome] { outcome.exit_code = create(*options); });
 
+  options = std::make_shared<Options>();
   CLI::App* lists = keys->add_subcommand("list", "List the keys, without their secrets");
   options->connection.add_to(*lists);
   lists->add_flag("--json", options->json, "As JSON");
   lists->callback([options, &outcome] { outcome.exit_code = list(*options); });
 
+  options = std::make_shared<Options>();
   CLI::App* revokes = keys->add_subcommand("revoke", "Make a key useless, from the next request on");
   options->connection.add_to(*revokes);
   revokes->add_option("id", options->id, "The key's id, from 'millrace keys list'")->required();

@@ -69,6 +69,16 @@ Result<Audit> ask_audit(const Connection& connection) {
   return result;
 }
 
+Result<Audit> settled_audit(const Connection& connection, double patience) {
+  Clock::time_point begin = Clock::now();
+  MR_ASSIGN(Audit audit, ask_audit(connection));
+  while (!audit.all_stored && std::chrono::duration<double>(Clock::now() - begin).count() < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    MR_ASSIGN(audit, ask_audit(connection));
+  }
+  return audit;
+}
+
 Result<load::Proof> prove(const Connection& connection, const ProofInput& input,
                           const std::function<bool()>& interrupted) {
   Clock::time_point begin = Clock::now();

@@ -102,7 +102,7 @@ void add_query(CLI::App& program, Outcome& outcome) {
       "Examples:\n"
       "  millrace query --measure count --every day --range 7d\n"
       "  millrace query -m count -m 'uniq(user_id)' --by properties.plan --where 'event = signup' --order=-count "
-      "--limit 10\n"
+      "--limit 10 --range 7d\n"
       "  millrace query '{\"measures\":[\"quantile(0.95, properties.ms)\"],\"range\":\"today\"}' --format csv");
   command->callback([options, &outcome] { outcome.exit_code = run(*options); });
 }

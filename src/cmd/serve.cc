@@ -110,6 +110,7 @@ void add_serve(CLI::App& program, Outcome& outcome) {
       "  millrace serve\n"
       "  millrace serve --config /etc/millrace/millrace.toml\n"
       "  MILLRACE_BOOTSTRAP_KEY=... millrace serve --data /var/lib/millrace --listen 0.0.0.0:8080\n"
+      "Keys are printed at the first start alone. Who has lost them starts once with MILLRACE_BOOTSTRAP_KEY.\n"
       "SIGTERM and Ctrl-C end it cleanly; kill -9 loses nothing that was acknowledged.");
   command->callback([options, &outcome] { outcome.exit_code = serve(*options); });
 }

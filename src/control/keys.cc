@@ -123,7 +123,7 @@ class LogKeyStore final : public KeyStore {
     for (const auto& [id, key] : by_id_) {
       if (same_digest(key.digest, digest)) {
         if (key.info.revoked) {
-          return invalid("this key was revoked (" + id + "); choose another one");
+          return not_found("this key was revoked (" + id + "); choose another one");
         }
         return key.info;
       }

@@ -57,7 +57,7 @@ class KeyStore {
   virtual Result<Created> create(const std::string& name, const std::string& project, std::uint8_t scopes,
                                  TimeNs expires) = 0;
   // A key whose secret somebody chose (MILLRACE_BOOTSTRAP_KEY): at least 16 characters. No change when it is there
-  // already.
+  // already. kNotFound: it was revoked.
   virtual Result<KeyInfo> ensure(const std::string& name, const std::string& project, std::uint8_t scopes,
                                  const std::string& secret) = 0;
   virtual Result<void> revoke(const std::string& id) = 0;

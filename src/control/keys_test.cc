@@ -153,7 +153,7 @@ TEST_F(Keys, EnsureDoesNotBringARevokedKeyBack) {
   auto store = open();
   Result<KeyInfo> info = store->ensure("bootstrap", "default", kScopeAll, "0123456789abcdef");
   ASSERT_TRUE(store->revoke(info->id).ok());
-  EXPECT_EQ(store->ensure("bootstrap", "default", kScopeAll, "0123456789abcdef").error().code, Code::kInvalid);
+  EXPECT_EQ(store->ensure("bootstrap", "default", kScopeAll, "0123456789abcdef").error().code, Code::kNotFound);
   EXPECT_FALSE(store->check("0123456789abcdef"));
 }
 

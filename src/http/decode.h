@@ -17,7 +17,7 @@ std::optional<Encoding> parse_encoding(
 struct DecodeLimits {
   std::size_t bytes_max = 64 << 20;
   std::size_t ratio_max = 100;       // bytes out per byte in,
-  std::size_t ratio_from = 1 << 20;  // checked once so many bytes have come out
+  std::size_t ratio_from = 8 << 20;  // checked once so many bytes have come out
   std::size_t zstd_window_max = 8 << 20;
 };
 

@@ -31,6 +31,42 @@ def test_the_first_start_prints_keys_once(tmp_path):
     again.stop()
 
 
+def test_a_first_start_that_fails_costs_nobody_his_keys(tmp_path, fresh):
+    environment = {name: value for name, value in os.environ.items() if name != "MILLRACE_BOOTSTRAP_KEY"}
+    taken = command("serve", f"--data={tmp_path / 'other'}", f"--listen={fresh.address}", env=environment)
+    assert taken.returncode == 1 and "mr_" not in taken.stdout
+    server = Server(tmp_path / "other")
+    del server.environment["MILLRACE_BOOTSTRAP_KEY"]
+    server.start()
+    assert len(set(re.findall(r"mr_[0-9A-Za-z]{40,}", "".join(server.log)))) >= 2
+    server.stop()
+
+
+def test_a_bootstrap_key_that_was_revoked_is_passed_over(tmp_path):
+    server = Server(tmp_path / "data").start()
+    [key] = server.json("GET", "/v1/keys")["keys"]
+    server.request("DELETE", f"/v1/keys/{key['id']}")
+    server.stop()
+    server.start()
+    assert server.request("GET", "/v1/schema")[0] == 401
+    assert any("was revoked" in line for line in server.log)
+    server.stop()
+
+
+def test_flags_come_before_the_environment_in_every_command(fresh, tmp_path):
+    wrong = {**os.environ, "MILLRACE_URL": "http://127.0.0.1:9", "MILLRACE_KEY": "wrong", "MILLRACE_CONFIG": str(tmp_path / "none")}
+    flags = [f"--url=http://{fresh.address}", f"--key={KEY}"]
+    created = command("keys", "create", "--name=past", "--scopes=read", "--expires=2020-01-01T00:00:00Z", *flags, env=wrong)
+    assert created.returncode == 0, created.stderr
+    listed = command("keys", "list", *flags, env=wrong)
+    assert listed.returncode == 0, listed.stderr
+    assert [line.split()[-1] for line in listed.stdout.splitlines() if "past" in line] == ["expired"]
+    (tmp_path / "some.toml").write_text('listen = "127.0.0.1:1"\n')
+    for what in ("check", "print"):
+        assert command("config", what, f"--config={tmp_path / 'some.toml'}", env=wrong).returncode == 0
+    assert command("config", "check", f"--config={tmp_path / 'none'}", env={**os.environ, "MILLRACE_CONFIG": str(tmp_path / "some.toml")}).returncode == 1
+
+
 def test_a_second_start_on_one_folder_is_refused(fresh):
     second = command("serve", f"--data={fresh.folder}", "--listen=127.0.0.1:0")
     assert second.returncode == 1
