@@ -56,19 +56,18 @@ int explain(const Options& options) {
 void add_config(CLI::App& program, Outcome& outcome) {
   CLI::App* config = program.add_subcommand("config", "Check, print or explain the configuration");
   config->require_subcommand(1);
-  // Each has options of its own, kept by its callback: the environment is read for all of them, whichever is called.
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<Options>();  // shared_ptr: kept by the callback
   CLI::App* checks = config->add_subcommand("check", "Say whether file, environment and flags are good");
   options->settings.add_to(*checks);
   checks->footer("Example:\n  millrace config check --config /etc/millrace/millrace.toml");
   checks->callback([options, &outcome] { outcome.exit_code = check(*options); });
 
-  options = std::make_shared<Options>();
+  options = std::make_shared<Options>();  // shared_ptr: its own, or it gets the first one's environment
   CLI::App* prints = config->add_subcommand("print", "Print the values in force, each with where it comes from");
   options->settings.add_to(*prints);
   prints->callback([options, &outcome] { outcome.exit_code = print(*options); });
 
-  options = std::make_shared<Options>();
+  options = std::make_shared<Options>();  // shared_ptr: the same
   CLI::App* explains = config->add_subcommand("explain", "Say what a setting does, its unit, bounds and default");
   explains->add_option("name", options->name,
                        "A setting or a table, e.g. stream.retain_age or stream; all of them without it");

@@ -96,8 +96,7 @@ int revoke(const Options& options) {
 void add_keys(CLI::App& program, Outcome& outcome) {
   CLI::App* keys = program.add_subcommand("keys", "Make, list and revoke API keys (needs a key with the scope admin)");
   keys->require_subcommand(1);
-  // Each has options of its own, kept by its callback: the environment is read for all of them, whichever is called.
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<Options>();  // shared_ptr: kept by the callback
   CLI::App* creates = keys->add_subcommand("create", "Make a key and print it, once");
   options->connection.add_to(*creates);
   creates->add_option("--name", options->name, "What the key is for")->required();
@@ -109,13 +108,13 @@ void add_keys(CLI::App& program, Outcome& outcome) {
   creates->footer("Example:\n  millrace keys create --name website --scopes write --key $ADMIN_KEY");
   creates->callback([options, &outcome] { outcome.exit_code = create(*options); });
 
-  options = std::make_shared<Options>();
+  options = std::make_shared<Options>();  // shared_ptr: its own, or it gets the first one's environment
   CLI::App* lists = keys->add_subcommand("list", "List the keys, without their secrets");
   options->connection.add_to(*lists);
   lists->add_flag("--json", options->json, "As JSON");
   lists->callback([options, &outcome] { outcome.exit_code = list(*options); });
 
-  options = std::make_shared<Options>();
+  options = std::make_shared<Options>();  // shared_ptr: the same
   CLI::App* revokes = keys->add_subcommand("revoke", "Make a key useless, from the next request on");
   options->connection.add_to(*revokes);
   revokes->add_option("id", options->id, "The key's id, from 'millrace keys list'")->required();
