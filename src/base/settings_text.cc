@@ -129,7 +129,9 @@ std::string settings_markdown() {
       "## Variables that are no settings\n\n"
       "| variable | |\n| --- | --- |\n"
       "| `MILLRACE_CONFIG` | the file, where `--config` isn't given |\n"
-      "| `MILLRACE_BOOTSTRAP_KEY` | a first key with all scopes, at least 16 characters; for scripts and containers |\n"
+      "| `MILLRACE_BOOTSTRAP_KEY` | a key with all scopes, at least 16 characters, made at the start if it isn't "
+      "there; for "
+      "scripts and containers, and for whoever has lost his keys |\n"
       "| `MILLRACE_LIBCHDB` | path of libchdb.so, where `engine.lib` is empty |\n"
       "| `MILLRACE_URL`, `MILLRACE_KEY` | the server and key of `millrace send`, `query`, `tail` and the like |\n";
   return text;
