@@ -123,7 +123,8 @@ int run(Options& options) {
   }
   Connection reader = options.connection;
   reader.key = options.read_key.empty() ? reader.key : options.read_key;
-  Result<Audit> before = options.no_proof ? Result<Audit>(invalid("--no-proof")) : settled_audit(reader, kSettleS);
+  Result<Audit> before =
+      options.no_proof ? Result<Audit>(invalid("--no-proof")) : settled_audit(reader, kSettleS, [] { return false; });
   // A key that may only write still loads; anything else would end the load at its first request.
   if (!options.no_proof && !before.ok() && before.error().message.find("(403)") == std::string::npos) {
     return fail(before.error().message);

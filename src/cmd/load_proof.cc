@@ -15,6 +15,8 @@ using Clock = std::chrono::steady_clock;
 // A query over a whole long run might be cut by the server's time limit; a slice of it isn't.
 constexpr TimeNs kSlice = 20 * kSecond;
 
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
 std::uint64_t number(const Json& object, std::string_view key) {
   const Json* found = object.find(key);
   return found != nullptr ? static_cast<std::uint64_t>(found->integer().value_or(0)) : 0;
@@ -69,11 +71,11 @@ Result<Audit> ask_audit(const Connection& connection) {
   return result;
 }
 
-Result<Audit> settled_audit(const Connection& connection, double patience) {
+Result<Audit> settled_audit(const Connection& connection, double patience, const std::function<bool()>& interrupted) {
   Clock::time_point begin = Clock::now();
   MR_ASSIGN(Audit audit, ask_audit(connection));
-  while (!audit.all_stored && std::chrono::duration<double>(Clock::now() - begin).count() < patience) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  while (!audit.all_stored && !interrupted() && seconds_since(begin) < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // between two questions to another process
     MR_ASSIGN(audit, ask_audit(connection));
   }
   return audit;
@@ -82,18 +84,13 @@ Result<Audit> settled_audit(const Connection& connection, double patience) {
 Result<load::Proof> prove(const Connection& connection, const ProofInput& input,
                           const std::function<bool()>& interrupted) {
   Clock::time_point begin = Clock::now();
-  auto waited = [begin] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
-  MR_ASSIGN(Audit after, ask_audit(connection));
-  while (!after.all_stored) {
-    if (interrupted() || waited() > input.patience) {
-      return unavailable(
-          fmt::format("{} of {} events were stored when waiting ended", after.stored + after.repeats, after.accepted));
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    MR_ASSIGN(after, ask_audit(connection));
+  MR_ASSIGN(Audit after, settled_audit(connection, input.patience, interrupted));
+  if (!after.all_stored) {
+    return unavailable(
+        fmt::format("{} of {} events were stored when waiting ended", after.stored + after.repeats, after.accepted));
   }
   load::Proof proof;
-  proof.seconds = waited();
+  proof.seconds = seconds_since(begin);
   proof.log = after.accepted - input.before.accepted;
   proof.stored = after.stored - input.before.stored;
   proof.repeats = after.repeats - input.before.repeats;

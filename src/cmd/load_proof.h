@@ -19,8 +19,8 @@ struct Audit {
 // Of GET /v1/health (scope read).
 Result<Audit> ask_audit(const Connection& connection);
 
-// The same once everything that was accepted is stored: what comes later adds to it. After `patience` seconds as it is.
-Result<Audit> settled_audit(const Connection& connection, double patience);
+// The same once everything that was accepted is stored; after `patience` seconds, or once `interrupted`, as it is.
+Result<Audit> settled_audit(const Connection& connection, double patience, const std::function<bool()>& interrupted);
 
 struct ProofInput {
   Audit before;

@@ -67,6 +67,13 @@ def test_flags_come_before_the_environment_in_every_command(fresh, tmp_path):
     assert command("config", "check", f"--config={tmp_path / 'none'}", env={**os.environ, "MILLRACE_CONFIG": str(tmp_path / "some.toml")}).returncode == 1
 
 
+def test_a_load_right_behind_another_proves_its_own_events_alone(fresh):
+    flags = [f"--url=http://{fresh.address}", f"--key={KEY}", "--rate=300", "--batch=1", "--for=1s", "--quiet"]
+    assert command("load", *flags, "--no-proof").returncode == 0
+    proved = command("load", *flags)
+    assert proved.returncode == 0 and "NOT PROVED" not in proved.stdout, proved.stdout + proved.stderr
+
+
 def test_a_second_start_on_one_folder_is_refused(fresh):
     second = command("serve", f"--data={fresh.folder}", "--listen=127.0.0.1:0")
     assert second.returncode == 1
