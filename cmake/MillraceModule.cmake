@@ -3,6 +3,19 @@ add_custom_target(unit_tests)
 add_custom_target(benches)
 add_custom_target(fuzzers)
 
+# Headers that are compiled once, for all modules and for all their test programs.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/headers.cc CONTENT "")
+add_library(millrace_headers OBJECT ${CMAKE_BINARY_DIR}/headers.cc)
+target_link_libraries(millrace_headers PRIVATE fmt::fmt)
+target_precompile_headers(millrace_headers PRIVATE <algorithm> <atomic> <chrono> <condition_variable> <functional> <map> <memory> <mutex> <optional>
+                          <span> <string> <string_view> <unordered_map> <vector> <fmt/format.h>)
+if(NOT MILLRACE_FUZZ)
+  add_executable(millrace_test_headers EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/headers.cc)
+  target_link_libraries(millrace_test_headers PRIVATE fmt::fmt GTest::gtest_main GTest::gmock)
+  target_precompile_headers(millrace_test_headers PRIVATE <gtest/gtest.h> <gmock/gmock.h> <fstream> <functional> <map> <memory> <mutex> <random> <set>
+                            <string> <thread> <vector> <fmt/format.h>)
+endif()
+
 # millrace_replays(NAME OUT source...): the sources that make fuzz targets a part of a test program: each target under a name of its
 # own, and a test for each that gives it what is kept of its inputs.
 function(millrace_replays name out)
@@ -22,7 +35,7 @@ function(millrace_replays name out)
   endif()
 endfunction()
 
-# millrace_module(NAME [PUBLIC lib...] [PRIVATE lib...] [TEST lib...] [PCH header...] [UNFUZZED regex])
+# millrace_module(NAME [PUBLIC lib...] [PRIVATE lib...] [TEST lib...] [UNFUZZED regex])
 #
 # One folder is one module is one static library `millrace_NAME`. Sources are found by their suffix, in the folder and in
 # its (private) sub-folders:
@@ -32,7 +45,7 @@ endfunction()
 # PUBLIC and PRIVATE are what the library links to; TEST what only its tests link to. UNFUZZED says which sources no fuzz target has a use for: the
 # build with MILLRACE_FUZZ leaves them out, which halves it.
 function(millrace_module name)
-  cmake_parse_arguments(M "" "" "PUBLIC;PRIVATE;TEST;PCH;UNFUZZED" ${ARGN})
+  cmake_parse_arguments(M "" "" "PUBLIC;PRIVATE;TEST;UNFUZZED" ${ARGN})
   set(here ${CMAKE_CURRENT_SOURCE_DIR})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS RELATIVE ${here} ${here}/*.cc)
   set(sources ${all})
@@ -49,8 +62,7 @@ function(millrace_module name)
     add_library(millrace_${name} STATIC ${sources})
     target_include_directories(millrace_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(millrace_${name} PUBLIC ${M_PUBLIC} PRIVATE ${M_PRIVATE})
-    target_precompile_headers(millrace_${name} PRIVATE <algorithm> <chrono> <functional> <map> <memory> <optional>
-                              <span> <string> <string_view> <unordered_map> <vector> ${M_PCH})
+    target_precompile_headers(millrace_${name} REUSE_FROM millrace_headers)
   else()
     add_library(millrace_${name} INTERFACE)
     target_include_directories(millrace_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
@@ -61,8 +73,7 @@ function(millrace_module name)
     millrace_replays(${name} replays ${fuzzs})
     add_executable(${name}_test ${tests} ${replays})
     target_link_libraries(${name}_test PRIVATE millrace_${name} ${M_PRIVATE} ${M_TEST} GTest::gtest_main GTest::gmock)
-    target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h> <functional> <map> <memory> <string>
-                              <vector>)
+    target_precompile_headers(${name}_test REUSE_FROM millrace_test_headers)
     add_dependencies(unit_tests ${name}_test)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

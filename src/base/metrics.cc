@@ -3,7 +3,7 @@
 #include <iterator>
 #include <string_view>
 
-#include <fmt/format.h>
+#include "base/append_format.h"
 
 namespace millrace {
 namespace {
@@ -27,12 +27,11 @@ std::string Metrics::exposition() const {
   for (std::size_t i = 0; i < std::size(kRows); ++i) {
     const Row& row = kRows[i];
     std::int64_t value = values_[i].load(std::memory_order_relaxed);
-    fmt::format_to(std::back_inserter(text), "# HELP {} {}\n# TYPE {} {}\n{} ", row.name, row.help, row.name, row.kind,
-                   row.name);
+    append_format(text, "# HELP {} {}\n# TYPE {} {}\n{} ", row.name, row.help, row.name, row.kind, row.name);
     if (row.name.ends_with("_seconds")) {
-      fmt::format_to(std::back_inserter(text), "{}.{:06}\n", value / 1'000'000, value % 1'000'000);
+      append_format(text, "{}.{:06}\n", value / 1'000'000, value % 1'000'000);
     } else {
-      fmt::format_to(std::back_inserter(text), "{}\n", value);
+      append_format(text, "{}\n", value);
     }
   }
   return text;

@@ -1,5 +1,6 @@
 #include "cmd/connection.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace millrace::cmd {

@@ -4,10 +4,12 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/json.h"
 #include "http/client.h"
+
+namespace CLI {
+class App;
+}
 
 namespace millrace::cmd {
 

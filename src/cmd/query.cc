@@ -4,6 +4,7 @@
 #include <iterator>
 #include <memory>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 #include "cmd/settings_options.h"
 
+#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include "io/file.h"

@@ -4,9 +4,11 @@
 #include <map>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/settings.h"
+
+namespace CLI {
+class App;
+}
 
 namespace millrace::cmd {
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <signal.h>
 

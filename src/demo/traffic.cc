@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iterator>
 
-#include <fmt/format.h>
+#include "base/append_format.h"
 
 namespace millrace {
 namespace {
@@ -57,11 +56,6 @@ struct Person {
   const char* device;
   const char* browser;
 };
-
-template <typename... Args>
-void add(std::string& text, fmt::format_string<Args...> format, Args&&... args) {
-  fmt::format_to(std::back_inserter(text), format, std::forward<Args>(args)...);
-}
 
 TimeNs ns(double seconds) { return static_cast<TimeNs>(seconds * 1e9); }
 
@@ -129,38 +123,39 @@ void Traffic::write_step(const Session& session, const char*& name, std::string&
   switch (step) {
     case Step::kView:
       name = "page_viewed";
-      add(properties, R"("path":"{}","load_ms":{:.0f})", chance_.pick<const char*>(kPaths),
-          chance_.log_normal(240 * slow, 1.7));
+      append_format(properties, R"("path":"{}","load_ms":{:.0f})", chance_.pick<const char*>(kPaths),
+                    chance_.log_normal(240 * slow, 1.7));
       break;
     case Step::kFeature:
       name = "feature_used";
-      add(properties, R"("feature":"{}","objects":{})",
-          story_.launched(at_) && chance_.happens(0.3) ? "canvas" : chance_.pick<const char*>(kFeatures),
-          static_cast<int>(chance_.log_normal(14, 2.4)));
+      append_format(properties, R"("feature":"{}","objects":{})",
+                    story_.launched(at_) && chance_.happens(0.3) ? "canvas" : chance_.pick<const char*>(kFeatures),
+                    static_cast<int>(chance_.log_normal(14, 2.4)));
       break;
     case Step::kCall:
       name = failed ? "error_shown" : "api_called";
-      add(properties, R"("endpoint":"{}","status":{},"latency_ms":{:.1f})", chance_.pick<const char*>(kEndpoints),
-          failed ? (chance_.happens(0.8) ? 503 : 500) : 200, chance_.log_normal(38 * slow, 1.9));
+      append_format(properties, R"("endpoint":"{}","status":{},"latency_ms":{:.1f})",
+                    chance_.pick<const char*>(kEndpoints), failed ? (chance_.happens(0.8) ? 503 : 500) : 200,
+                    chance_.log_normal(38 * slow, 1.9));
       break;
     case Step::kSearch:
       name = "search_done";
-      add(properties, R"("results":{},"latency_ms":{:.1f})", static_cast<int>(chance_.log_normal(9, 3)),
-          chance_.log_normal(65 * slow, 1.8));
+      append_format(properties, R"("results":{},"latency_ms":{:.1f})", static_cast<int>(chance_.log_normal(9, 3)),
+                    chance_.log_normal(65 * slow, 1.8));
       break;
     case Step::kInvite:
       name = "teammate_invited";
-      add(properties, R"("seats":{})", 1 + static_cast<int>(chance_.wait(0.7)));
+      append_format(properties, R"("seats":{})", 1 + static_cast<int>(chance_.wait(0.7)));
       break;
     case Step::kPurchase:
       name = failed ? "error_shown" : "purchase_done";
       if (failed) {
-        add(properties, R"("endpoint":"/api/checkout","status":503,"latency_ms":{:.1f})",
-            chance_.log_normal(400 * slow, 1.5));
+        append_format(properties, R"("endpoint":"/api/checkout","status":503,"latency_ms":{:.1f})",
+                      chance_.log_normal(400 * slow, 1.5));
       } else {
-        add(properties, R"("amount":{:.2f},"currency":"EUR")",
-            kPrices[static_cast<std::size_t>(chance_.unit() * kPrices.size())] *
-                (1 + static_cast<int>(chance_.wait(1.2))));
+        append_format(properties, R"("amount":{:.2f},"currency":"EUR")",
+                      kPrices[static_cast<std::size_t>(chance_.unit() * kPrices.size())] *
+                          (1 + static_cast<int>(chance_.wait(1.2))));
       }
       break;
   }
@@ -174,7 +169,7 @@ void Traffic::write_event(Session& session, std::string& lines) {
   if (signs_up) {
     session.known = true;
     name = "signed_up";
-    add(properties_, R"("method":"{}")", chance_.happens(0.55) ? "email" : "single sign-on");
+    append_format(properties_, R"("method":"{}")", chance_.happens(0.55) ? "email" : "single sign-on");
   } else {
     write_step(session, name, properties_);
   }
@@ -183,20 +178,21 @@ void Traffic::write_event(Session& session, std::string& lines) {
     const char* referrer =
         story_.launched(at_) ? chance_.pick<const char*>(kLaunchReferrers) : chance_.pick<const char*>(kReferrers);
     if (referrer[0] != '\0') {
-      add(properties_, R"(,"referrer":"{}")", referrer);
+      append_format(properties_, R"(,"referrer":"{}")", referrer);
     }
   }
-  add(lines, R"({{"event":"{}","message_id":"{}-{}","session_id":"s{}-{}","timestamp":{},)", name, options_.id_prefix,
-      events_++, options_.id_prefix, session.number, at_ / 1'000'000);
+  append_format(lines, R"({{"event":"{}","message_id":"{}-{}","session_id":"s{}-{}","timestamp":{},)", name,
+                options_.id_prefix, events_++, options_.id_prefix, session.number, at_ / 1'000'000);
   if (session.known) {
-    add(lines, R"("user_id":"user-{:06}",)", session.user + 1);
+    append_format(lines, R"("user_id":"user-{:06}",)", session.user + 1);
   }
   if (!session.known || signs_up) {
-    add(lines, R"("anonymous_id":"visitor-{}-{}",)", options_.id_prefix, session.number);
+    append_format(lines, R"("anonymous_id":"visitor-{}-{}",)", options_.id_prefix, session.number);
   }
-  add(lines, R"("properties":{{{},"plan":"{}","country":"{}","device":"{}","browser":"{}","version":"{}"}}}})",
-      properties_, session.known ? person.plan : "none", person.country, person.device, person.browser,
-      story_.version(at_));
+  append_format(lines,
+                R"("properties":{{{},"plan":"{}","country":"{}","device":"{}","browser":"{}","version":"{}"}}}})",
+                properties_, session.known ? person.plan : "none", person.country, person.device, person.browser,
+                story_.version(at_));
   lines += '\n';
 }
 

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/append_format.h"
 #include "base/log.h"
 
 namespace millrace::http {
@@ -84,6 +85,7 @@ void Reactor::own_descriptors() {
 }
 
 void Reactor::run() {
+  stand_back();  // events are taken first: a viewer who is late gets the newest state
   int in = in_.get();
   own_descriptors();
   poller_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -307,9 +309,8 @@ bool Reactor::choose(Viewer& viewer) {
     viewer.frame = std::move(frame);
     viewer.offset = 0;
     viewer.before.clear();
-    auto to = std::back_inserter(viewer.before);
-    fmt::format_to(to, "id: {}", viewer.id);
-    for (const Place& each : viewer.places) fmt::format_to(to, ".{}", each.after);
+    append_format(viewer.before, "id: {}", viewer.id);
+    for (const Place& each : viewer.places) append_format(viewer.before, ".{}", each.after);
     viewer.before += '\n';
     return true;
   }

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <fmt/format.h>
-
+#include "base/append_format.h"
 #include "base/check.h"
 #include "model/json_value.h"
 #include "views/field_hash.h"
@@ -149,7 +148,7 @@ void FieldReader::read_time(Field& field, FieldValue& value, TimeNs time) {
   value.number = static_cast<double>(ms);
   if (field.needs.text || field.needs.hash) {
     field.buffer.clear();
-    fmt::format_to(std::back_inserter(field.buffer), "{}", ms);
+    append_format(field.buffer, "{}", ms);
     value.text = field.buffer;
     value.hash = field_hash(value.text);
   }
@@ -180,7 +179,7 @@ void FieldReader::read_json(Field& field, FieldValue& value, std::string_view js
       return;
     }
     field.buffer.clear();
-    fmt::format_to(std::back_inserter(field.buffer), "{}", *whole);
+    append_format(field.buffer, "{}", *whole);
     json = field.buffer;
   }
   value.present = true;

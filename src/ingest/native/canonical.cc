@@ -4,6 +4,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "base/append_format.h"
 #include "base/bytes.h"
 #include "ingest/native/json_number.h"
 #include "ingest/native/json_string.h"
@@ -159,7 +160,7 @@ bool CanonicalObject::number(PropertyType& type) {
       scratch_.push_back('0');
     } else {
       double nearest = std::strtod(at, nullptr);
-      fmt::format_to(std::back_inserter(scratch_), "{}", nearest);
+      append_format(scratch_, "{}", nearest);
     }
     run_ = end;
   }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/append_format.h"
 #include "ingest/native/framing.h"
 #include "model/record.h"
 #include "model/routing.h"
@@ -275,7 +276,7 @@ void EventParser::take_event() {
   if (event.id_kind == IdKind::kNone && !context_->idempotency_key.empty()) {
     batch_id_.assign(context_->idempotency_key);
     batch_id_.push_back('\0');
-    fmt::format_to(std::back_inserter(batch_id_), FMT_STRING("{}"), index_);
+    append_format(batch_id_, "{}", index_);
     event.id_kind = IdKind::kBatch;
     event.id = batch_id_;
   }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "base/append_format.h"
+
 namespace millrace {
 
 namespace {
@@ -71,7 +73,7 @@ void append_escaped(std::string& to, std::uint32_t point) {
       break;
   }
   if (point < 0x20) {
-    fmt::format_to(std::back_inserter(to), "\\u{:04x}", point);
+    append_format(to, "\\u{:04x}", point);
   } else {
     append_utf8(to, point);
   }

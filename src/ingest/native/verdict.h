@@ -1,11 +1,10 @@
 #pragma once
 // What is wrong with the event that is being read, in words for its sender: the first thing that was found.
 
-#include <iterator>
 #include <string>
 #include <string_view>
 
-#include <fmt/format.h>
+#include "base/append_format.h"
 
 namespace millrace {
 
@@ -24,7 +23,7 @@ class Verdict {
   template <typename... Values>
   void reject(fmt::format_string<Values...> format, Values&&... values) {
     if (reason_.empty()) {
-      fmt::format_to(std::back_inserter(reason_), format, std::forward<Values>(values)...);
+      append_format(reason_, format, std::forward<Values>(values)...);
     }
   }
 

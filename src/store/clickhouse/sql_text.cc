@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/append_format.h"
 #include "base/check.h"
 #include "base/time_format.h"
 
@@ -18,7 +19,7 @@ std::string quote(std::string_view text, char mark) {
       quoted.push_back('\\');
       quoted.push_back(c);
     } else if (byte < 0x20 || byte == 0x7f) {
-      fmt::format_to(std::back_inserter(quoted), "\\x{:02x}", byte);
+      append_format(quoted, "\\x{:02x}", byte);
     } else {
       quoted.push_back(c);
     }
