@@ -92,7 +92,7 @@ TimeNs LiveHub::step() {
     Watched& watched = one->second;
     if (watched.topic->channel().use_count() > 1) {
       watched.needed = now;
-    } else if (now - watched.needed > kUnwatchedMax) {
+    } else if (now - watched.needed > kUnwatchedMax && forget(one->first, *watched.topic)) {
       one = watched_.erase(one);
       continue;
     }
@@ -112,6 +112,31 @@ TimeNs LiveHub::step() {
     fan_out_.wake();
   }
   return fan_out_.hand_over() ? std::min(next, now + kSoonNs) : next;
+}
+
+// False when somebody has come to read it meanwhile.
+bool LiveHub::forget(const std::string& key, const Topic& topic) {
+  std::lock_guard lock(open_mutex_);
+  if (topic.channel().use_count() > 1) {
+    return false;
+  }
+  open_.erase(key);
+  return true;
+}
+
+// Without waiting for a step: whoever comes does so on a thread that takes events as well.
+std::vector<http::ChannelPtr> LiveHub::open_already(const std::vector<TopicName>& names) {
+  std::vector<http::ChannelPtr> channels;
+  std::lock_guard lock(open_mutex_);
+  for (const TopicName& name : names) {
+    auto found = open_.find(name.key());
+    http::ChannelPtr channel = found == open_.end() ? nullptr : found->second.lock();
+    if (channel == nullptr) {
+      return {};
+    }
+    channels.push_back(std::move(channel));
+  }
+  return channels;
 }
 
 ViewTable& LiveHub::table_of(const ViewSpecPtr& spec) {
@@ -142,6 +167,8 @@ void LiveHub::forget_views() {
     });
     table = tables_.erase(table);
   }
+  std::lock_guard lock(open_mutex_);
+  std::erase_if(open_, [&](const auto& entry) { return !watched_.contains(entry.first); });
 }
 
 // Higher than any that a channel of this name may have had before: none counts faster than a hundred a second.
@@ -177,7 +204,10 @@ Result<std::unique_ptr<Topic>> LiveHub::make(const TopicName& name) {
 }
 
 Result<std::vector<http::ChannelPtr>> LiveHub::open(const std::vector<TopicName>& names) {
-  std::vector<http::ChannelPtr> channels;
+  std::vector<http::ChannelPtr> channels = open_already(names);
+  if (!channels.empty()) {
+    return channels;
+  }
   std::lock_guard lock(mutex_);
   TimeNs now = parts_.clock.monotonic();
   for (const TopicName& name : names) {
@@ -191,6 +221,8 @@ Result<std::vector<http::ChannelPtr>> LiveHub::open(const std::vector<TopicName>
       found->second.topic->tick(parts_.clock.wall());  // so that there is something to read at once
     }
     channels.push_back(found->second.topic->channel());
+    std::lock_guard open_lock(open_mutex_);
+    open_[name.key()] = channels.back();
   }
   woken_.notify_all();
   return channels;

@@ -54,6 +54,8 @@ class LiveHub {
   Result<std::unique_ptr<Topic>> make(const TopicName& name);
   std::uint64_t first_number();
   void forget_views();
+  bool forget(const std::string& key, const Topic& topic);
+  std::vector<http::ChannelPtr> open_already(const std::vector<TopicName>& names);  // empty unless all are
 
   const LiveParts parts_;
   const LiveLimits limits_;
@@ -64,7 +66,9 @@ class LiveHub {
   std::mutex mutex_;
   std::condition_variable woken_;
   bool stopping_ = false;
-  std::map<std::string, Watched> watched_;  // by key
+  std::map<std::string, Watched> watched_;                    // by key
+  std::mutex open_mutex_;                                     // taken last, and for a moment only
+  std::map<std::string, std::weak_ptr<http::Channel>> open_;  // of watched_, by key
   std::map<ViewSpecPtr, std::unique_ptr<ViewTable>> tables_;
   TimeNs refresh_all_ = 0;  // monotonic
   std::unique_ptr<WorkerPool<std::function<void()>>> pool_;
