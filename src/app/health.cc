@@ -146,6 +146,7 @@ Result<void> Health::ready() {
 void Health::refresh_gauges() {
   metrics_.set(Metric::kServerResidentBytes, resident_bytes());
   metrics_.set(Metric::kServerReady, ready().ok() ? 1 : 0);
+  (void)progress_.partitions();  // brings its metrics up to date
   std::lock_guard lock(mutex_);
   if (engine_ != nullptr) {
     (void)engine_->status();  // brings its metrics up to date

@@ -23,6 +23,7 @@ ProcessorRunner::ProcessorRunner(const ProcessorParts& parts, const ProcessorOpt
     auto lane = std::make_unique<Lane>();
     lane->processor = std::make_unique<Processor>(parts, own);
     lane->progress = lane->processor->progress();
+    lane->published = clock.monotonic();
     lane->status.partition = own.partition;
     lanes_.push_back(std::move(lane));
   }
@@ -74,31 +75,53 @@ void ProcessorRunner::publish(Lane& lane, const StepResult& result) {
   std::lock_guard lock(mutex_);
   SequenceNumber before = lane.progress.stored_until;
   lane.progress = processor.progress();
+  lane.published = clock_.monotonic();
   lane.status.recovering = processor.recovering();
   lane.status.stopped = result.next == StepResult::Next::kStopped;
   lane.status.error = processor.error() ? processor.error()->message : processor.checkpoint_trouble();
   lane.ids = processor.ids();
   lane.id_window_ns = processor.id_window_ns();
-  publish_metrics();
+  publish_ids();
   if (lane.progress.stored_until != before) {
     changed_.notify_all();
   }
 }
 
-void ProcessorRunner::publish_metrics() {
+// As of now: the processor's own picture is as old as its last step, which may wait for the store for long. What has
+// become durable since counts as not stored, and is older by the time since then.
+PartitionProgress ProcessorRunner::progress_of(const Lane& lane) const {
+  PartitionProgress now = lane.progress;
+  now.stopped = lane.status.stopped && !lane.status.error.empty();
+  now.trouble = lane.status.error;
+  now.durable_end = std::max({now.durable_end, now.stored_until, parts_.stream.state(now.partition).durable_end});
+  if (now.stored_until < now.durable_end) {
+    now.lag += clock_.monotonic() - lane.published;
+  }
+  return now;
+}
+
+std::vector<PartitionProgress> ProcessorRunner::partitions() const {
+  std::lock_guard lock(mutex_);
+  std::vector<PartitionProgress> all;
   std::int64_t lag_events = 0;
-  std::int64_t lag_ns = 0;
+  TimeNs lag = 0;
+  for (const auto& lane : lanes_) {
+    all.push_back(progress_of(*lane));
+    lag_events += static_cast<std::int64_t>(all.back().durable_end.value - all.back().stored_until.value);
+    lag = std::max(lag, all.back().lag);
+  }
+  parts_.metrics.set(Metric::kProcessLagEvents, lag_events);
+  parts_.metrics.set(Metric::kProcessLag, lag / 1000);
+  return all;
+}
+
+void ProcessorRunner::publish_ids() {
   std::int64_t ids = 0;
   std::int64_t window_ns = std::numeric_limits<std::int64_t>::max();
   for (const auto& lane : lanes_) {
-    std::uint64_t end = std::max(lane->progress.durable_end.value, lane->progress.stored_until.value);
-    lag_events += static_cast<std::int64_t>(end - lane->progress.stored_until.value);
-    lag_ns = std::max(lag_ns, lane->progress.lag);
     ids += static_cast<std::int64_t>(lane->ids);
     window_ns = std::min(window_ns, lane->id_window_ns);
   }
-  parts_.metrics.set(Metric::kProcessLagEvents, lag_events);
-  parts_.metrics.set(Metric::kProcessLag, lag_ns / 1000);
   parts_.metrics.set(Metric::kProcessIds, ids);
   parts_.metrics.set(Metric::kProcessIdWindow, window_ns / 1000);
 }
@@ -117,20 +140,6 @@ bool ProcessorRunner::stop(std::int64_t timeout_ms) {
   }
   for (auto& lane : lanes_) {
     lane->thread.reset();
-  }
-  return all;
-}
-
-std::vector<PartitionProgress> ProcessorRunner::partitions() const {
-  std::lock_guard lock(mutex_);
-  std::vector<PartitionProgress> all;
-  for (const auto& lane : lanes_) {
-    all.push_back(lane->progress);
-    all.back().stopped = lane->status.stopped && !lane->status.error.empty();
-    all.back().trouble = lane->status.error;
-    // The processor's own picture is as old as its last step; what has become durable since counts as not stored.
-    all.back().durable_end =
-        std::max(all.back().durable_end, parts_.stream.state(lane->progress.partition).durable_end);
   }
   return all;
 }

@@ -26,6 +26,7 @@ class ProcessorRunner final : public Progress {
   // was done.
   bool stop(std::int64_t timeout_ms);
 
+  // Brings the metrics of the lag up to date, too.
   std::vector<PartitionProgress> partitions() const override;
   bool wait_stored(PartitionId partition, SequenceNumber until, std::int64_t timeout_ms) override;
 
@@ -43,6 +44,7 @@ class ProcessorRunner final : public Progress {
     std::optional<Thread> thread;
     // Under mutex_:
     PartitionProgress progress;
+    TimeNs published = 0;  // monotonic; when that was so
     Status status;
     std::uint64_t ids = 0;
     std::int64_t id_window_ns = 0;
@@ -51,7 +53,8 @@ class ProcessorRunner final : public Progress {
   void run(Lane& lane);
   void publish(Lane& lane, const StepResult& result);
   void wait(Lane& lane, const StepResult& result);
-  void publish_metrics();  // under mutex_
+  void publish_ids();                                     // under mutex_
+  PartitionProgress progress_of(const Lane& lane) const;  // under mutex_
 
   ProcessorParts parts_;
   Clock& clock_;

@@ -1,7 +1,9 @@
 #include "process/runner.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -81,7 +83,58 @@ TEST_F(RunnerTest, BringsEveryPartitionIntoTheStoreAndSaysWhen) {
   EXPECT_EQ(runner.partitions()[1].rows, 5u);
   EXPECT_TRUE(runner.status()[0].error.empty());
   EXPECT_TRUE(runner.stop(kLongMs));
+  EXPECT_EQ(runner.partitions()[0].lag, 0);
   EXPECT_EQ(metrics_.get(Metric::kProcessLagEvents), 0);
+}
+
+// A store whose inserts wait until they are let go.
+class HeldStore final : public StoreWriter {
+ public:
+  explicit HeldStore(StoreWriter& store) : store_(store) {}
+  Result<void> insert(const EventBatch& batch, std::size_t begin, std::size_t end) override {
+    held_ = true;
+    let_go_.get_future().wait();
+    return store_.insert(batch, begin, end);
+  }
+  bool held() const { return held_; }
+  void let_go() { let_go_.set_value(); }
+
+  Result<void> settle(PartitionId partition) override { return store_.settle(partition); }
+  Result<std::vector<SequenceNumber>> present(PartitionId partition, SequenceRange range) override {
+    return store_.present(partition, range);
+  }
+  Result<StoredRange> count(PartitionId partition, SequenceRange range, bool with_hash) override {
+    return store_.count(partition, range, with_hash);
+  }
+  Result<void> flush() override { return store_.flush(); }
+  Result<Takeover> owner(PartitionId partition) override { return store_.owner(partition); }
+  Result<void> take_over(const Takeover& takeover) override { return store_.take_over(takeover); }
+
+ private:
+  StoreWriter& store_;
+  std::atomic<bool> held_ = false;
+  std::promise<void> let_go_;
+};
+
+TEST_F(RunnerTest, TheLagGrowsWhileTheStoreDoesNotAnswer) {
+  HeldStore held(store_);
+  ProcessorRunner runner({stream_, held, failed_, posix_file_system(), metrics_}, options_, system_clock());
+  runner.start();
+  append(0, 3);
+  while (!held.held()) {
+    std::this_thread::yield();
+  }
+  TimeNs lag = runner.partitions()[0].lag;
+  TimeNs told = system_clock().monotonic();
+  while (system_clock().monotonic() < told + 20'000'000) {
+    std::this_thread::yield();
+  }
+  EXPECT_GE(runner.partitions()[0].lag, lag + 20'000'000);
+  EXPECT_GE(metrics_.get(Metric::kProcessLag), 20'000);
+  held.let_go();
+  EXPECT_TRUE(runner.wait_stored(PartitionId(0), SequenceNumber(3), kLongMs));
+  EXPECT_EQ(runner.partitions()[0].lag, 0);
+  EXPECT_TRUE(runner.stop(kLongMs));
 }
 
 TEST_F(RunnerTest, StopDrainsAndTheNextOneGoesOn) {
