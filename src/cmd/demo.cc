@@ -1,5 +1,6 @@
 // millrace demo: a server with a made-up product's last two weeks in it and its traffic coming in, to look at.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include <CLI/CLI.hpp>
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -25,6 +27,7 @@
 #include "demo/traffic.h"
 #include "io/clock.h"
 #include "io/random.h"
+#include "io/thread.h"
 
 namespace millrace::cmd {
 namespace {
@@ -33,6 +36,7 @@ constexpr TimeNs kMillisecond = 1'000'000;
 constexpr TimeNs kDay = 86'400'000 * kMillisecond;
 constexpr TimeNs kGapMax = 600'000 * kMillisecond;  // that is filled when a demonstration goes on
 constexpr std::size_t kHistoryBatch = 2000;
+constexpr std::size_t kLiveBatch = 5000;
 constexpr unsigned kHistorySenders = 3;
 constexpr int kGiveUpMs = 15'000;
 constexpr TimeNs kSaveEvery = 1'000 * kMillisecond;
@@ -257,6 +261,67 @@ void show_progress(double share, std::uint64_t events, double seconds, bool last
   std::fflush(stdout);
 }
 
+// What keeps coming in, from the first moment on: while the history is loaded, too, so that there is something to see.
+class LiveTraffic {
+ public:
+  LiveTraffic(const Connection& connection, const Story& story, const TrafficOptions& options, TimeNs from,
+              Clock& clock)
+      : traffic_(story, options, from), clock_(clock), thread_("demo-live", [this, &connection] {
+          Result<void> sent = send(connection);
+          std::lock_guard lock(mutex_);
+          error_ = sent.ok() ? std::optional<Error>() : sent.error();
+        }) {}
+  ~LiveTraffic() { (void)stop().ok(); }
+
+  // Every event before this time has been taken.
+  TimeNs sent_until() const { return sent_until_; }
+  std::uint64_t sent() const { return sent_; }
+  Result<void> stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+    return so_far();
+  }
+  Result<void> so_far() const {
+    std::lock_guard lock(mutex_);
+    return error_ ? Result<void>(*error_) : Result<void>();
+  }
+
+ private:
+  bool stopping_within(std::chrono::milliseconds wait) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, wait, [this] { return stopping_; });
+  }
+  Result<void> send(const Connection& connection) {
+    Sender sender(connection, [this](std::chrono::milliseconds wait) { return stopping_within(wait); });
+    std::string body;
+    while (!stopping_within(std::chrono::milliseconds(100))) {
+      body.clear();
+      TimeNs now = clock_.wall();
+      std::size_t count = traffic_.write_until(now, kLiveBatch, body);
+      if (count > 0) {
+        MR_TRY(sender.send(body));
+      }
+      sent_ += count;
+      sent_until_ = count < kLiveBatch ? now : traffic_.at() + 1;
+    }
+    return {};
+  }
+
+  Traffic traffic_;
+  Clock& clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  std::optional<Error> error_;
+  std::atomic<TimeNs> sent_until_ = 0;
+  std::atomic<std::uint64_t> sent_ = 0;
+  Thread thread_;
+};
+
 class Demo {
  public:
   explicit Demo(const Options& options) : options_(options) {}
@@ -278,7 +343,8 @@ class Demo {
   Connection connection_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Story> story_;
-  std::unique_ptr<Traffic> traffic_;
+  std::unique_ptr<Traffic> traffic_;  // of the past
+  std::unique_ptr<LiveTraffic> live_;
 };
 
 Result<void> Demo::open() {
@@ -380,6 +446,7 @@ Result<void> Demo::wait_until_stored() {
   return {};
 }
 
+// Until it is ended; saves now and then how far it has come, so that a start after a kill fills only what is missing.
 Result<void> Demo::go_on() {
   TimeNs end = INT64_MAX;
   if (!options_.run_for.empty()) {
@@ -389,36 +456,30 @@ Result<void> Demo::go_on() {
       "About {:.0f} events a second keep coming in.{}\n", options_.rate,
       options_.run_for.empty() ? " Ctrl-C ends it; the next start goes on from there (--reset begins anew)." : "");
   std::fflush(stdout);
-  Sender sender(connection_,
-                [this](std::chrono::milliseconds wait) { return interrupts_.within(wait.count() * kMillisecond); });
-  std::string body;
-  std::uint64_t sent = 0;
   TimeNs saved = 0;
   while (!interrupts_.within(100 * kMillisecond) && clock_.monotonic() < end) {
-    body.clear();
-    TimeNs now = clock_.wall();
-    std::size_t count = traffic_->write_until(now, 5000, body);
-    if (count > 0) {
-      MR_TRY(sender.send(body));
-    }
-    sent += count;
-    state_.sent_until = count < 5000 ? now : traffic_->at() + 1;
-    if (clock_.monotonic() - saved >= kSaveEvery) {  // so that a start after a kill doesn't fill what was sent already
+    MR_TRY(live_->so_far());
+    if (clock_.monotonic() - saved >= kSaveEvery) {
       saved = clock_.monotonic();
+      state_.sent_until = live_->sent_until();
       MR_TRY(state_.save());
     }
   }
-  fmt::print("Stopping; {} events came in live, all of them are on disk.\n", sent);
+  MR_TRY(live_->stop());
+  state_.sent_until = live_->sent_until();
+  fmt::print("Stopping; {} events came in live, all of them are on disk.\n", live_->sent());
   return state_.save();
 }
 
 Result<void> Demo::run() {
   MR_TRY(open());
   story_ = std::make_unique<Story>(StoryOptions{state_.began, options_.days, options_.rate});
-  TimeNs now = clock_.wall();
   TrafficOptions traffic;
   traffic.seed = state_.seed + state_.run;
   traffic.users = options_.users;
+  TimeNs now = clock_.wall();
+  traffic.id_prefix = fmt::format("{:x}-{}-{:x}", state_.seed & 0xffffff, state_.run, now / 1'000'000'000);
+  live_ = std::make_unique<LiveTraffic>(connection_, *story_, traffic, now, clock_);
   traffic.id_prefix = fmt::format("{:x}-{}", state_.seed & 0xffffff, state_.run);
   traffic_ = std::make_unique<Traffic>(*story_, traffic, history_begin(now));
   show_address();
@@ -427,6 +488,7 @@ Result<void> Demo::run() {
   if (!interrupts_.within(0)) {
     MR_TRY(go_on());
   }
+  live_.reset();
   server_->stop(kDrainMs);
   return {};
 }

@@ -90,6 +90,11 @@ class Page:
     def see(self, text, timeout_s=15):
         self.until(lambda: text in self.text(), f"'{text}' on the screen", timeout_s)
 
+    def total(self):
+        """What the chart of events a second says of the last quarter of an hour; None while it has nothing to show."""
+        label = self.run("return document.querySelector('.chart[aria-label^=\"Events a second\"]')?.ariaLabel ?? ''")
+        return int(label.split(" in all")[0].split(" ")[-1].replace(",", "")) if " in all" in label else None
+
     def press(self, keys):
         self.driver.switch_to.active_element.send_keys(keys)
 
