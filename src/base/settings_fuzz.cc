@@ -63,5 +63,6 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   MR_CHECK(same->values().stream_segment_bytes == settings->values().stream_segment_bytes &&
            same->values().process_id_window == settings->values().process_id_window);
   MR_CHECK(same->values().properties.size() == settings->values().properties.size());
+  MR_CHECK(same->values().views == settings->values().views);
   return 0;
 }

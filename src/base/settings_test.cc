@@ -255,6 +255,21 @@ TEST(SettingsTest, EveryExampleConfigurationIsGood) {
   EXPECT_GE(examples, 4);
 }
 
+TEST(SettingsTest, WhatIsPrintedOfAViewCanBeLoadedAgain) {
+  Result<Settings> settings = Settings::load(from_file(R"(
+[[views]]
+name = "signups"
+by = ["properties.plan"]
+where = ["and", ["=", "event", "sign\tup"], [">", "properties.seats", 2.5]]
+deep.er.down = "16MiB"
+"odd key" = [{ a = 1 }, { b = true, "=" = "" }]
+)"));
+  ASSERT_TRUE(settings.ok());
+  Result<Settings> again = Settings::load(from_file(settings->print()));
+  ASSERT_TRUE(again.ok()) << again.error().message << settings->print();
+  EXPECT_EQ(again->values().views, settings->values().views);
+}
+
 TEST(SettingsTest, SizesReadBackAsTheyAreWritten) {
   EXPECT_EQ(parse_bytes("0"), 0u);
   EXPECT_EQ(parse_bytes("17"), 17u);

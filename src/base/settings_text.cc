@@ -1,4 +1,7 @@
 // How settings are shown: print, explain, and the reference page.
+#include <algorithm>
+#include <cctype>
+
 #include <fmt/format.h>
 
 #include "base/json.h"
@@ -24,6 +27,32 @@ std::string toml_string(std::string_view text) {
     }
   }
   return quoted + '"';
+}
+
+std::string toml_key(const std::string& name) {
+  auto is_bare = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; };
+  return !name.empty() && std::all_of(name.begin(), name.end(), is_bare) ? name : toml_string(name);
+}
+
+// In one line, as a value of a table or an array may be. What was read from TOML has no null.
+std::string toml_of(const Json& value) {
+  std::vector<std::string> parts;
+  switch (value.kind()) {
+    case Json::Kind::kString:
+      return toml_string(value.text());
+    case Json::Kind::kArray:
+      for (const Json& item : value.items()) {
+        parts.push_back(toml_of(item));
+      }
+      return fmt::format("[{}]", fmt::join(parts, ", "));
+    case Json::Kind::kObject:
+      for (const auto& [name, member] : value.members()) {
+        parts.push_back(toml_key(name) + " = " + toml_of(member));
+      }
+      return fmt::format("{{{}}}", fmt::join(parts, ", "));
+    default:
+      return JsonWriter().value(value).take();  // numbers and booleans are written alike
+  }
 }
 
 std::string toml_value(SettingType type, std::string_view text) {
@@ -69,9 +98,8 @@ std::string Settings::print() const {
   for (const std::string& view : values_.views) {
     text += "\n[[views]]\n";
     Result<Json> json = Json::parse(view);
-    for (const auto& [name, value] : json->members()) {  // its values are written alike in both languages
-      JsonWriter member;
-      text += fmt::format("{} = {}\n", name, member.value(value).take());
+    for (const auto& [name, value] : json->members()) {
+      text += fmt::format("{} = {}\n", toml_key(name), toml_of(value));
     }
   }
   return text;
