@@ -2,7 +2,7 @@
 # Installs what is missing to build, test and check Millrace on Debian 12, and says what it does.
 #
 #   tools/setup.sh [build|test|check|bench|all]      default: all, which is everything but bench
-#   tools/setup.sh library                     only says where libchdb.so belongs
+#   tools/setup.sh library | kafka             only says where libchdb.so, or the jars of the tests' Kafka, belong
 #
 # Debian packages come by apt (through sudo unless run by root), the engine's library libchdb and what the page is made with by npm,
 # checked against the hashes in deps/chdb/package-lock.json and web/package-lock.json, into a cache folder. Safe to repeat, to interrupt, and to run twice at once. When nothing is
@@ -131,6 +131,27 @@ install_web() {
   ln -sfn "$web/node_modules" web/node_modules
 }
 
+# Apache Kafka, which only the tests run: one folder for each pom. Without it its tests are skipped, and say so.
+kafka=$cache/kafka-$(sha256sum deps/kafka/pom.xml | cut -c 1-12)
+
+install_kafka() {
+  mkdir -p "$cache"
+  exec 9>"$cache/setup.lock"
+  flock 9
+  [ ! -d "$kafka" ] || return 0
+  say "the tests' Kafka brokers: fetching 54 MB by Maven into $kafka"
+  local work=$cache/fetch-kafka
+  rm -rf "$work"
+  mkdir -p "$work"
+  if mvn -q -B -f deps/kafka/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+    -DoutputDirectory="$work" >"$cache/fetch-kafka.log" 2>&1; then
+    mv "$work" "$kafka"
+  else
+    tail -n 5 "$cache/fetch-kafka.log" >&2
+    say "MAVEN COULD NOT FETCH KAFKA (see above): the tests that need it will be skipped"
+  fi
+}
+
 case ${1:-all} in
   build) groups="build" ;;
   test) groups="build test" ;;
@@ -138,6 +159,7 @@ case ${1:-all} in
   bench) groups="build test bench" ;;
   all) groups="build test check" ;;
   library) echo "$library"; exit ;;
+  kafka) echo "$kafka"; exit ;;
   *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 # shellcheck disable=SC2046,SC2086
@@ -146,4 +168,5 @@ missing=$(missing_of $(packages_of $groups))
 [ -z "$missing" ] || install_packages $missing
 library_is_there || install_library
 web_is_there || install_web
+case " $groups " in *" test "*) [ -d "$kafka" ] || install_kafka ;; esac
 [ "${1:-all}" != all ] || say "everything is there: Debian packages, and libchdb in $library"

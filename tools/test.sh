@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Everything that must hold, suite by suite; a closing line for each, and failure when one of them fails.
-#   ONLY="unit app" runs some of: tidy web unit sim fuzz app browser crash faults clients; fuzz only when it is named
+#   ONLY="unit app" runs some of: tidy web unit sim fuzz app kafka browser crash faults clients; fuzz only when it is named
 # The program is built once, optimised; the unit tests once, with the address and undefined-behaviour sanitizers.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-suites=${ONLY:-tidy web unit sim app browser crash faults clients}
+suites=${ONLY:-tidy web unit sim app kafka browser crash faults clients}
 results=()
 started=$SECONDS
 
@@ -52,6 +52,10 @@ app() {
   /usr/bin/python3 -m pytest -q tests/app
 }
 
+kafka() {
+  tools/build.sh release stream_test && /usr/bin/python3 -m pytest -q tests/kafka
+}
+
 browser() {
   /usr/bin/python3 -m pytest -q tests/browser
 }
@@ -77,6 +81,7 @@ suite unit unit
 suite sim sim
 suite fuzz fuzz
 suite app app
+suite kafka kafka
 suite browser browser
 suite crash crash
 suite faults faults

@@ -39,6 +39,7 @@ THIRD_PARTY = [
     ("zlib", ["src/http/*", "src/cmd/*", "src/ingest/*_test.cc"]),
     ("toml++/", ["src/base/settings_toml.cc"]),
     ("spdlog/", ["src/base/log.cc"]),
+    ("librdkafka/", ["src/stream/kafka/*"]),
     ("CLI/", ["src/cmd/*"]),
     ("seccomp", ["src/engine/*"]),
     ("fmt/", ["src/*"]),

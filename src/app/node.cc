@@ -7,12 +7,17 @@
 namespace millrace {
 namespace {
 
-constexpr std::int64_t kNodeVersion = 1;
+constexpr std::int64_t kNodeVersion = 2;  // 1 knew no kinds of streams: it is still written where the log is meant
 
 Result<void> write_node(FileSystem& files, const std::string& path, const Node& node) {
   JsonWriter json;
-  json.begin_object().key("version").integer(kNodeVersion).key("generation").integer(node.generation.value);
-  json.key("partitions").integer(node.partitions).end_object();
+  bool log = node.stream == "log";
+  json.begin_object().key("version").integer(log ? 1 : kNodeVersion);
+  json.key("generation").integer(node.generation.value).key("partitions").integer(node.partitions);
+  if (!log) {
+    json.key("stream").string(node.stream);
+  }
+  json.end_object();
   return replace_file(files, path, json.text() + "\n");
 }
 
@@ -28,29 +33,38 @@ Result<Node> read_node(const std::string& path, const std::string& text) {
   if (version->integer().value_or(0) > kNodeVersion) {
     return invalid(path + " was written by a newer millrace; start this folder with that version or a later one");
   }
+  const Json* stream = json->find("stream");
   return Node{Generation(static_cast<std::uint32_t>(*generation->integer())),
-              static_cast<std::uint16_t>(*partitions->integer()), false};
+              static_cast<std::uint16_t>(*partitions->integer()),
+              stream != nullptr && stream->is_string() ? stream->text() : "log", false};
 }
 
 }  // namespace
 
-Result<Node> open_node(FileSystem& files, const std::string& data, std::uint16_t partitions, bool partitions_chosen) {
+Result<Node> open_node(FileSystem& files, const std::string& data, const Node& wanted, bool partitions_chosen) {
   std::string path = data + "/node.json";
   Result<std::string> text = read_file(files, path, 4096);
   if (!text.ok()) {
     if (text.error().code != Code::kNotFound) {
       return text.error();
     }
-    Node node{Generation(1), partitions, true};
+    Node node = wanted;
+    node.made_now = true;
     MR_TRY(write_node(files, path, node));
     return node;
   }
   MR_ASSIGN(Node node, read_node(path, *text));
-  if (partitions_chosen && node.partitions != partitions) {
+  if (node.stream != wanted.stream) {
+    return invalid(
+        fmt::format("stream.kind is {}, but {} was made for {}, and that is fixed for a data folder; set it to {}, or "
+                    "start with a new folder",
+                    wanted.stream, data, node.stream, node.stream));
+  }
+  if (partitions_chosen && node.partitions != wanted.partitions) {
     return invalid(fmt::format(
         "stream.partitions is {}, but {} was made with {}, and that is fixed for a data folder; set it to {}, "
         "or start with a new folder",
-        partitions, data, node.partitions, node.partitions));
+        wanted.partitions, data, node.partitions, node.partitions));
   }
   return node;
 }

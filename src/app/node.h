@@ -1,6 +1,6 @@
 #pragma once
-// What a data folder is: which generation of the stream it holds, and of how many partitions. Kept in <data>/node.json,
-// made at the first start.
+// What a data folder is: which generation of the stream it holds, of which kind and of how many partitions. Kept in
+// <data>/node.json, made at the first start.
 
 #include <cstdint>
 #include <string>
@@ -14,11 +14,12 @@ namespace millrace {
 struct Node {
   Generation generation{1};
   std::uint16_t partitions = 1;
+  std::string stream = "log";  // or "kafka"
   bool made_now = false;
 };
 
-// Makes the folder when there is none. kInvalid: made by a newer program, or `partitions` was chosen by the user and
-// differs from what the folder was made with.
-Result<Node> open_node(FileSystem& files, const std::string& data, std::uint16_t partitions, bool partitions_chosen);
+// Makes the folder as it is wanted when there is none. kInvalid: made by a newer program, for another kind of stream, or
+// with other partitions, if they were chosen by the user.
+Result<Node> open_node(FileSystem& files, const std::string& data, const Node& wanted, bool partitions_chosen);
 
 }  // namespace millrace

@@ -48,19 +48,6 @@ unsigned http_threads(const SettingValues& values) {
                                  : std::max(1U, std::thread::hardware_concurrency());
 }
 
-LogOptions log_options(const SettingValues& values, const std::string& data, const Node& node) {
-  LogOptions options;
-  options.folder = data + "/log";
-  options.generation = node.generation;
-  options.partitions = node.partitions;
-  options.segment_bytes = values.stream_segment_bytes;
-  options.retain_ms = values.stream_retain_age.count();
-  options.retain_bytes = values.stream_retain_bytes;
-  options.free_bytes_min = values.stream_free_bytes_min;
-  options.waiting_bytes_max = values.stream_waiting_bytes_max;
-  return options;
-}
-
 IngestLimits ingest_limits(const SettingValues& values) {
   IngestLimits limits;
   limits.body_bytes_max = values.http_body_max;

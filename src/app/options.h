@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "app/node.h"
 #include "base/settings.h"
 #include "engine/supervisor.h"
 #include "http/server.h"
@@ -13,13 +12,11 @@
 #include "query/live_api.h"
 #include "query/query_api.h"
 #include "store/clickhouse/clickhouse_store.h"
-#include "stream/log/log_stream.h"
 
 namespace millrace {
 
 http::Limits http_limits(const SettingValues& values);
 unsigned http_threads(const SettingValues& values);
-LogOptions log_options(const SettingValues& values, const std::string& data, const Node& node);
 IngestLimits ingest_limits(const SettingValues& values);
 QueryLimits query_limits(const SettingValues& values);
 ProcessorOptions processor_options(const SettingValues& values, const std::string& data);

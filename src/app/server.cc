@@ -15,6 +15,7 @@
 #include "app/router.h"
 #include "app/session_api.h"
 #include "app/shared_panel.h"
+#include "app/stream_kind.h"
 #include "app/verify_api.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -106,7 +107,10 @@ Result<void> WholeServer::open_folder() {
   data_ = std::filesystem::absolute(values_.data).lexically_normal().string();
   MR_ASSIGN(lock_, files_.lock(data_ + "/LOCK"));
   bool chosen = settings_.origin("stream.partitions") != "default";
-  MR_ASSIGN(node_, open_node(files_, data_, static_cast<std::uint16_t>(values_.stream_partitions), chosen));
+  Node wanted;
+  wanted.partitions = static_cast<std::uint16_t>(values_.stream_partitions);
+  wanted.stream = values_.stream_kind;
+  MR_ASSIGN(node_, open_node(files_, data_, wanted, chosen));
   return {};
 }
 
@@ -162,15 +166,7 @@ Result<void> WholeServer::open_views() {
 
 Result<void> WholeServer::open_stream() {
   MR_ASSIGN(failed_, FailedEvents::open(files_, data_ + "/failed", values_.ingest_failed_bytes));
-  LogOptions options = log_options(values_, data_, node_);
-  for (std::uint16_t i = 0; i < node_.partitions; ++i) {
-    Result<Checkpoint> checkpoint = load_checkpoint(files_, data_ + "/process", node_.generation, PartitionId(i));
-    if (!checkpoint.ok() && checkpoint.error().code != Code::kNotFound) {
-      return checkpoint.error();
-    }
-    options.durable_at_least.push_back(checkpoint.ok() ? checkpoint->counts.position : SequenceNumber(0));
-  }
-  MR_ASSIGN(stream_, open_log_stream(files_, clock_, metrics_, options));
+  MR_ASSIGN(stream_, millrace::open_stream(files_, clock_, metrics_, values_, data_, node_));
   progress_ = std::make_unique<LateProgress>(*stream_, clock_);
   health_ = std::make_unique<Health>(*stream_, *progress_, metrics_, files_, data_);
   return {};

@@ -3,8 +3,10 @@
 #include <filesystem>
 
 #include "app/options.h"
+#include "app/stream_kind.h"
 #include "app/verify_api.h"
 #include "io/clock.h"
+#include "stream/kafka/kafka_stream.h"
 
 namespace millrace {
 
@@ -16,9 +18,13 @@ Result<OfflineReport> verify_offline(const Settings& settings, const std::string
     return not_found(data + " is no data folder of Millrace");
   }
   MR_ASSIGN(std::unique_ptr<FileLock> lock, files.lock(data + "/LOCK"));
-  MR_ASSIGN(Node node, open_node(files, data, 1, false));
+  Node wanted;
+  wanted.stream = values.stream_kind;
+  MR_ASSIGN(Node node, open_node(files, data, wanted, false));
   OfflineReport report;
-  MR_ASSIGN(report.log, verify_log(files, data + "/log", node.generation));
+  if (node.stream == "log") {
+    MR_ASSIGN(report.log, verify_log(files, data + "/log", node.generation));
+  }
 
   Metrics metrics;
   MR_ASSIGN(engine::SupervisorOptions engine_settings, engine_options(values, data, program));
@@ -33,7 +39,9 @@ Result<OfflineReport> verify_offline(const Settings& settings, const std::string
   options.flush_disk = [&engine] { return engine->flush(); };
   MR_ASSIGN(std::unique_ptr<ClickHouseStore> store, ClickHouseStore::open(std::move(options), metrics));
   MR_ASSIGN(std::unique_ptr<Stream> stream,
-            open_log_stream(files, system_clock(), metrics, log_options(values, data, node)));
+            node.stream == "kafka"
+                ? open_kafka_stream(files, system_clock(), metrics, kafka_options(values, data, node))
+                : open_log_stream(files, system_clock(), metrics, log_options(values, data, node)));
   std::vector<VerifyReport> reports;
   report.equal = true;
   for (std::uint16_t i = 0; i < node.partitions; ++i) {

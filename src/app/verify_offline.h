@@ -10,7 +10,7 @@
 namespace millrace {
 
 struct OfflineReport {
-  LogReport log;
+  LogReport log;           // empty where the stream is no log
   std::string store_json;  // as GET /v1/verify answers
   bool equal = false;      // log and store
 };

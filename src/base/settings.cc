@@ -80,10 +80,33 @@ bool fits(SettingType type, FileEntry::Kind kind) {
   return false;
 }
 
+// Names of librdkafka have dots, all but these.
+bool is_kafka_option(std::string_view path) {
+  constexpr std::string_view kPrefix = "kafka.";
+  if (!path.starts_with(kPrefix)) {
+    return false;
+  }
+  std::string_view name = path.substr(kPrefix.size());
+  return name.find('.') != std::string_view::npos || name == "debug" || name == "retries";
+}
+
+// The last one counts: 'a.b' can be written as a table and as a quoted key.
+void set_kafka_option(const std::string& name, const std::string& value,
+                      std::vector<std::pair<std::string, std::string>>& options) {
+  auto same = std::find_if(options.begin(), options.end(), [&](const auto& option) { return option.first == name; });
+  if (same != options.end()) {
+    same->second = value;
+  } else {
+    options.emplace_back(name, value);
+  }
+}
+
 void load_entry(const std::string& file_name, const FileEntry& entry, Loading& into) {
   std::string place = fmt::format("{}:{}", file_name, entry.line);
   std::optional<std::size_t> index = find_setting(entry.path);
-  if (!index) {
+  if (!index && is_kafka_option(entry.path) && entry.kind != FileEntry::Kind::kOther) {
+    set_kafka_option(entry.path.substr(entry.path.find('.') + 1), entry.text, into.values.kafka_options);
+  } else if (!index) {
     into.problem("{}: unknown setting \"{}\"{}", place, entry.path, did_you_mean(entry.path, known(path_of)));
   } else if (!fits(kTable[*index].type, entry.kind)) {
     std::string_view quotes = entry.kind == FileEntry::Kind::kString ? "\"" : "";
@@ -180,6 +203,9 @@ void check_together(Loading& into) {
   }
   if (!values.engine_listen.empty() && values.engine_password.empty()) {
     into.problem("engine.listen needs engine.password: the engine's port is never open without one");
+  }
+  if (values.stream_kind == "kafka" && values.kafka_brokers.empty()) {
+    into.problem("stream.kind is kafka, which needs kafka.brokers");
   }
   // Else an event within its own limit could never come in, or never be written.
   if (values.ingest_event_bytes_max > values.http_unpacked_max) {

@@ -68,6 +68,8 @@ struct SettingValues {
 #include "base/settings_table.inc"
 #undef MR_SETTING
   std::vector<PropertySetting> properties;
+  // What stands under [kafka] in the file and is none of the table's: librdkafka's own settings, name and value.
+  std::vector<std::pair<std::string, std::string>> kafka_options;
   // [[views]] of the file, each as a JSON object; what is in them is for query/ to judge.
   std::vector<std::string> views;
 };

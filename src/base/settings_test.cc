@@ -300,5 +300,35 @@ TEST(SettingsTest, OnlyTheProgramsOwnVariablesAreTaken) {
   EXPECT_THAT(millrace_environment(environment), ElementsAre(testing::Pair("MILLRACE_DATA", "a=b")));
 }
 
+TEST(Settings, WhatIsUnderKafkaAndNotOursIsLibrdkafkas) {
+  SettingSources sources;
+  sources.file_name = "millrace.toml";
+  sources.file_text =
+      "[kafka]\nbrokers = \"a:1\"\nssl.ca.location = \"ca.pem\"\nretries = 7\nssl.keystore.password = \"hush\"\n"
+      "sasl.password = \"quiet\"\n";
+  Result<Settings> settings = Settings::load(sources);
+  ASSERT_TRUE(settings.ok()) << settings.error().message;
+  EXPECT_EQ(settings->values().kafka_brokers, "a:1");
+  EXPECT_EQ(settings->values().kafka_sasl_password, "quiet");
+  using Options = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(settings->values().kafka_options,
+            (Options{{"ssl.ca.location", "ca.pem"}, {"retries", "7"}, {"ssl.keystore.password", "hush"}}));
+  std::string printed = settings->print();
+  EXPECT_NE(printed.find("\"ssl.ca.location\" = \"ca.pem\""), std::string::npos) << printed;
+  EXPECT_EQ(printed.find("hush"), std::string::npos);
+  EXPECT_EQ(printed.find("quiet"), std::string::npos);
+  sources.file_text = printed;
+  Result<Settings> again = Settings::load(sources);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ(again->values().kafka_options.size(), 3u);
+}
+
+TEST(Settings, AMisspelledSettingOfKafkaIsRefused) {
+  SettingSources sources;
+  sources.file_name = "millrace.toml";
+  sources.file_text = "[kafka]\nbrokrs = \"a:1\"\n";
+  EXPECT_EQ(error_of(sources), "millrace.toml:2: unknown setting \"kafka.brokrs\"; did you mean \"kafka.brokers\"?");
+}
+
 }  // namespace
 }  // namespace millrace

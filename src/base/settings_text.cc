@@ -75,6 +75,20 @@ std::string explain(const SettingInfo& info) {
   return text;
 }
 
+// Whether a setting of librdkafka is better not shown.
+bool is_secret(std::string_view name) {
+  return name.find("password") != std::string_view::npos || name.find("secret") != std::string_view::npos ||
+         name.find("pem") != std::string_view::npos || name == "sasl.oauthbearer.config";
+}
+
+std::string print_kafka_options(const SettingValues& values) {
+  std::string text;
+  for (const auto& [name, value] : values.kafka_options) {
+    text += fmt::format("{} = {}\n", toml_string(name), toml_string(is_secret(name) ? "***" : value));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string Settings::print() const {
@@ -84,6 +98,9 @@ std::string Settings::print() const {
   for (std::size_t i = 0; i < table.size(); ++i) {
     const SettingInfo& info = table[i];
     if (section_of(info.path) != section) {
+      if (section == "kafka") {
+        text += print_kafka_options(values_);
+      }
       section = section_of(info.path);
       text += fmt::format("\n[{}]\n", section);
     }

@@ -1,6 +1,7 @@
 #include "stream/stream.h"
 
 #include "io/test_folder.h"
+#include "stream/kafka/topic_for_test.h"
 #include "stream/log/log_stream.h"
 #include "stream/memory/memory_stream.h"
 #include "stream/stream_contract.h"
@@ -35,11 +36,31 @@ class LogHarness final : public StreamHarness {
   std::unique_ptr<Stream> stream_;
 };
 
+class KafkaHarness final : public StreamHarness {
+ public:
+  KafkaHarness() : stream_(topic_.open().value()) {}
+  Stream& stream() override { return *stream_; }
+
+ private:
+  TopicForTest topic_;
+  std::unique_ptr<Stream> stream_;
+};
+
+// None where there are no brokers: KafkaStreamTest says so.
+std::vector<StreamHarnessFactory> with_brokers() {
+  if (brokers_for_test().empty()) {
+    return {};
+  }
+  return {[] { return std::make_unique<KafkaHarness>(); }};
+}
+
 INSTANTIATE_TEST_SUITE_P(Memory, StreamContract, testing::Values([] { return std::make_unique<MemoryHarness>(); }));
 INSTANTIATE_TEST_SUITE_P(Log, StreamContract, testing::Values([] { return std::make_unique<LogHarness>(1 << 20); }));
 // Many segments in every test.
 INSTANTIATE_TEST_SUITE_P(LogOfSmallSegments, StreamContract,
                          testing::Values([] { return std::make_unique<LogHarness>(16 << 10); }));
+
+INSTANTIATE_TEST_SUITE_P(Kafka, StreamContract, testing::ValuesIn(with_brokers()));
 
 }  // namespace
 }  // namespace millrace

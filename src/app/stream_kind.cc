@@ -1,0 +1,71 @@
+#include "app/stream_kind.h"
+
+#include "process/checkpoint.h"
+#include "stream/kafka/kafka_stream.h"
+
+namespace millrace {
+
+LogOptions log_options(const SettingValues& values, const std::string& data, const Node& node) {
+  LogOptions options;
+  options.folder = data + "/log";
+  options.generation = node.generation;
+  options.partitions = node.partitions;
+  options.segment_bytes = values.stream_segment_bytes;
+  options.retain_ms = values.stream_retain_age.count();
+  options.retain_bytes = values.stream_retain_bytes;
+  options.free_bytes_min = values.stream_free_bytes_min;
+  options.waiting_bytes_max = values.stream_waiting_bytes_max;
+  return options;
+}
+
+KafkaOptions kafka_options(const SettingValues& values, const std::string& data, const Node& node) {
+  KafkaOptions options;
+  options.client.brokers = values.kafka_brokers;
+  options.client.topic = values.kafka_topic;
+  options.client.compression = values.kafka_compression;
+  options.client.linger_ms = values.kafka_linger.count();
+  options.client.timeout_ms = values.kafka_timeout.count();
+  options.client.more = values.kafka_options;
+  if (!values.kafka_sasl_password.empty()) {
+    options.client.more.emplace_back("sasl.password", values.kafka_sasl_password);
+  }
+  if (!values.kafka_ssl_key_password.empty()) {
+    options.client.more.emplace_back("ssl.key.password", values.kafka_ssl_key_password);
+  }
+  options.folder = data + "/kafka";
+  options.generation = node.generation;
+  options.partitions = node.partitions;
+  options.replication = static_cast<int>(values.kafka_replication);
+  options.min_insync = static_cast<int>(values.kafka_min_insync);
+  options.retain_ms = values.stream_retain_age.count();
+  options.retain_bytes = values.stream_retain_bytes;
+  options.waiting_bytes_max = values.stream_waiting_bytes_max;
+  options.unavailable_after_ms = values.kafka_unavailable_after.count();
+  return options;
+}
+
+namespace {
+
+Result<std::unique_ptr<Stream>> open_log(FileSystem& files, Clock& clock, Metrics& metrics, LogOptions options,
+                                         const std::string& process_folder) {
+  for (std::uint16_t i = 0; i < options.partitions; ++i) {
+    Result<Checkpoint> checkpoint = load_checkpoint(files, process_folder, options.generation, PartitionId(i));
+    if (!checkpoint.ok() && checkpoint.error().code != Code::kNotFound) {
+      return checkpoint.error();
+    }
+    options.durable_at_least.push_back(checkpoint.ok() ? checkpoint->counts.position : SequenceNumber(0));
+  }
+  return open_log_stream(files, clock, metrics, options);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Stream>> open_stream(FileSystem& files, Clock& clock, Metrics& metrics,
+                                            const SettingValues& values, const std::string& data, const Node& node) {
+  if (node.stream == "kafka") {
+    return open_kafka_stream(files, clock, metrics, kafka_options(values, data, node));
+  }
+  return open_log(files, clock, metrics, log_options(values, data, node), data + "/process");
+}
+
+}  // namespace millrace

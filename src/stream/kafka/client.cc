@@ -1,0 +1,139 @@
+#include "stream/kafka/client.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace millrace::kafka {
+namespace {
+
+using Options = std::vector<std::pair<std::string, std::string>>;
+
+// What "acknowledged" stands on.
+constexpr std::array<std::string_view, 8> kOurs = {"acks",
+                                                   "request.required.acks",
+                                                   "enable.idempotence",
+                                                   "transactional.id",
+                                                   "enable.auto.commit",
+                                                   "group.id",
+                                                   "auto.offset.reset",
+                                                   "metadata.broker.list"};
+
+void log_of_library(const rd_kafka_t*, int level, const char* facility, const char* text) {
+  constexpr int kWarning = 4;  // of syslog
+  log_line(level <= kWarning ? LogLevel::kWarning : LogLevel::kDebug, "Kafka's client",
+           {{"about", std::string(facility)}, {"says", std::string(text)}});
+}
+
+Result<void> set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  std::array<char, 512> why{};
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size()) != RD_KAFKA_CONF_OK) {
+    return invalid(fmt::format("kafka.{}: {}", name, why.data()));
+  }
+  return {};
+}
+
+Result<void> set_all(rd_kafka_conf_t* conf, const KafkaClientOptions& options, const Options& defaults) {
+  for (const auto& [name, value] : defaults) {
+    MR_TRY(set(conf, name, value));
+  }
+  for (const auto& [name, value] : options.more) {
+    if (std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {
+      return invalid(fmt::format("kafka.{} can't be set: what Millrace promises stands on it", name));
+    }
+    MR_TRY(set(conf, name, value));
+  }
+  return {};
+}
+
+Options common(const KafkaClientOptions& options) {
+  return {{"bootstrap.servers", options.brokers},
+          {"client.id", "millrace"},
+          {"socket.timeout.ms", "10000"},
+          {"socket.keepalive.enable", "true"},
+          {"reconnect.backoff.max.ms", "1000"},
+          {"allow.auto.create.topics", "false"},
+          {"message.max.bytes", std::to_string(kMessageBytesMax)}};
+}
+
+Options of_producer(const KafkaClientOptions& options) {
+  Options all = common(options);
+  Options own = {{"acks", "all"},
+                 {"enable.idempotence", "true"},
+                 {"compression.codec", options.compression},
+                 {"linger.ms", std::to_string(options.linger_ms)},
+                 {"message.timeout.ms", std::to_string(options.timeout_ms)},
+                 {"request.timeout.ms", std::to_string(std::min<std::int64_t>(options.timeout_ms, 10'000))},
+                 {"queue.buffering.max.messages", "1000000"},
+                 {"queue.buffering.max.kbytes", "2097151"}};
+  all.insert(all.end(), own.begin(), own.end());
+  return all;
+}
+
+Options of_consumer(const KafkaClientOptions& options) {
+  Options all = common(options);
+  Options own = {{"auto.offset.reset", "error"},   {"check.crcs", "true"},
+                 {"fetch.wait.max.ms", "100"},     {"fetch.error.backoff.ms", "50"},
+                 {"fetch.message.max.bytes", "4194304"}, {"queued.max.messages.kbytes", "16384"}};
+  all.insert(all.end(), own.begin(), own.end());
+  return all;
+}
+
+Result<Owned<rd_kafka_t>> open(rd_kafka_type_t type, Owned<rd_kafka_conf_t> conf) {
+  std::array<char, 512> why{};
+  rd_kafka_t* handle = rd_kafka_new(type, conf.get(), why.data(), why.size());
+  if (handle == nullptr) {
+    return invalid(fmt::format("the settings of kafka can't be used: {}", why.data()));
+  }
+  (void)conf.release();  // the handle's from now on
+  return Owned<rd_kafka_t>(handle);
+}
+
+// A setting of the other kind of client: librdkafka says so in its log and passes over it.
+Result<Owned<rd_kafka_t>> open(rd_kafka_type_t type, const KafkaClientOptions& options, const Options& defaults) {
+  Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
+  rd_kafka_conf_set_log_cb(conf.get(), log_of_library);
+  rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+  MR_TRY(set_all(conf.get(), options, defaults));
+  return open(type, std::move(conf));
+}
+
+}  // namespace
+
+Result<Owned<rd_kafka_t>> open_producer(const KafkaClientOptions& options) {
+  return open(RD_KAFKA_PRODUCER, options, of_producer(options));
+}
+
+Result<Owned<rd_kafka_t>> open_consumer(const KafkaClientOptions& options) {
+  return open(RD_KAFKA_CONSUMER, options, of_consumer(options));
+}
+
+std::string text_of(rd_kafka_resp_err_t error) { return rd_kafka_err2str(error); }
+
+Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message) {
+  rd_kafka_headers_t* headers = nullptr;
+  const void* text = nullptr;
+  std::size_t size = 0;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      rd_kafka_header_get_last(headers, kMessageHeader, &text, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::optional<MessageInfo>();
+  }
+  Result<MessageInfo> info = parse_message_info({static_cast<const char*>(text), size});
+  if (!info.ok() && info.error().code == Code::kNotFound) {
+    return std::optional<MessageInfo>();
+  }
+  if (!info.ok()) {
+    return info.error();
+  }
+  return std::optional<MessageInfo>(*info);
+}
+
+std::string_view value_of(const rd_kafka_message_t& message) {
+  return message.payload == nullptr ? std::string_view()
+                                    : std::string_view(static_cast<const char*>(message.payload), message.len);
+}
+
+}  // namespace millrace::kafka

@@ -1,0 +1,42 @@
+#pragma once
+// librdkafka's handles as owners, and its settings. The only room that knows that library; its errors end here.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/result.h"
+#include "stream/kafka/kafka_options.h"
+#include "stream/kafka/message.h"
+
+namespace millrace::kafka {
+
+struct Destroy {
+  void operator()(rd_kafka_t* handle) const { rd_kafka_destroy(handle); }
+  void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
+  void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
+  void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
+  void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
+  void operator()(rd_kafka_error_t* error) const { rd_kafka_error_destroy(error); }
+  void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+};
+template <typename T>
+using Owned = std::unique_ptr<T, Destroy>;
+
+// Messages up to so many bytes: a record is never split. Brokers take requests of 100 MiB.
+inline constexpr std::int64_t kMessageBytesMax = 68'157'440;
+
+// kInvalid: a setting that librdkafka doesn't know, or that would break a promise.
+Result<Owned<rd_kafka_t>> open_producer(const KafkaClientOptions& options);
+Result<Owned<rd_kafka_t>> open_consumer(const KafkaClientOptions& options);
+
+std::string text_of(rd_kafka_resp_err_t error);
+// What the message says about itself; nothing when it is none of ours. kInvalid: of a newer Millrace.
+Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message);
+std::string_view value_of(const rd_kafka_message_t& message);
+
+}  // namespace millrace::kafka

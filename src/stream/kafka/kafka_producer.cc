@@ -1,0 +1,121 @@
+#include "stream/kafka/kafka_producer.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace millrace::kafka {
+namespace {
+
+constexpr int kDrainMs = 10'000;
+
+// A number that travels with a message through the library; null would be none.
+void* opaque_of(std::uint64_t number) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number + 1)); }
+std::uint64_t number_of(const void* opaque) { return reinterpret_cast<std::uintptr_t>(opaque) - 1; }
+
+Report report_of(const rd_kafka_message_t& message) {
+  Report report{PartitionId(static_cast<std::uint16_t>(message.partition)), number_of(message._private),
+                Result<std::int64_t>(message.offset)};
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    report.offset = unavailable(fmt::format("Kafka did not acknowledge it: {}", text_of(message.err)));
+  }
+  return report;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Producer>> Producer::open(const KafkaClientOptions& options) {
+  std::unique_ptr<Producer> producer(new Producer(options));
+  MR_TRY(producer->begin());
+  return producer;
+}
+
+Result<void> Producer::begin() {
+  MR_ASSIGN(client_, open_producer(options_));
+  topic_.reset(rd_kafka_topic_new(client_.get(), options_.topic.c_str(), nullptr));
+  if (topic_ == nullptr) {
+    return invalid(fmt::format("kafka.topic \"{}\" can't be used: {}", options_.topic, text_of(rd_kafka_last_error())));
+  }
+  queue_.reset(rd_kafka_queue_get_main(client_.get()));
+  return {};
+}
+
+Result<void> Producer::send(PartitionId partition, const MessageInfo& info, std::string_view payload) {
+  std::lock_guard lock(mutex_);
+  format_message_info(info, header_);
+  // The value isn't copied: it stays as it is until its report.
+  rd_kafka_resp_err_t error = rd_kafka_producev(
+      client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition.value), RD_KAFKA_V_MSGFLAGS(0),
+      RD_KAFKA_V_VALUE(const_cast<char*>(payload.data()), payload.size()),
+      RD_KAFKA_V_HEADER(kMessageHeader, header_.data(), header_.size()),
+      RD_KAFKA_V_TIMESTAMP(info.received / 1'000'000), RD_KAFKA_V_OPAQUE(opaque_of(info.number)), RD_KAFKA_V_END);
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+      return {};
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+      return full("too many messages wait for Kafka");
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+      return invalid(fmt::format("a batch of {} bytes is too large for a message: send fewer events at once",
+                                 payload.size()));
+    default:
+      return unavailable(fmt::format("Kafka's client takes no messages: {}", text_of(error)));
+  }
+}
+
+bool Producer::poll_once(int timeout_ms, const Take& take, Polled& polled) {
+  Owned<rd_kafka_event_t> event(rd_kafka_queue_poll(queue_.get(), timeout_ms));
+  if (event == nullptr) {
+    return false;
+  }
+  if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) {
+    while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event.get())) {
+      if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        polled.trouble = text_of(message->err);
+      }
+      take(report_of(*message));
+    }
+  } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
+    polled.brokers_down = polled.brokers_down || rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    const char* text = rd_kafka_event_error_string(event.get());
+    polled.trouble = text != nullptr ? text : "";
+  }
+  return true;
+}
+
+Producer::Polled Producer::poll(int timeout_ms, const Take& take) {
+  Polled polled;
+  constexpr int kEventsMax = 16;  // then the caller has its turn
+  for (int i = 0; i < kEventsMax && poll_once(i == 0 ? timeout_ms : 0, take, polled); ++i) {
+  }
+  std::array<char, 256> why{};
+  if (rd_kafka_fatal_error(client_.get(), why.data(), why.size()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    polled.trouble = why.data();
+    log_error("Kafka's client can't go on, it begins anew", {{"reason", polled.trouble}});
+    begin_anew(take);
+  }
+  return polled;
+}
+
+// What waits is reported as failed. It may lie in the topic all the same, or come there later: its number tells.
+void Producer::begin_anew(const Take& take) {
+  std::lock_guard lock(mutex_);
+  rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  Polled ignored;
+  for (int i = 0; i < kDrainMs / 100 && rd_kafka_outq_len(client_.get()) > 0; ++i) {
+    poll_once(100, take, ignored);
+  }
+  while (poll_once(0, take, ignored)) {
+  }
+  queue_.reset();
+  topic_.reset();
+  if (Result<void> begun = begin(); !begun.ok()) {
+    log_error("Kafka's client could not begin anew", {{"reason", begun.error().message}});
+  }
+}
+
+void Producer::give_up() {
+  std::lock_guard lock(mutex_);
+  rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+}
+
+}  // namespace millrace::kafka

@@ -1,0 +1,161 @@
+// What is Kafka's own, against real brokers: MILLRACE_TEST_KAFKA has their addresses, as tests/kafka/test_contract.py
+// sets it. The stream's contract, in stream_test.cc, is the other part.
+#include "stream/kafka/kafka_stream.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "stream/kafka/kafka_producer.h"
+#include "stream/kafka/message.h"
+#include "stream/kafka/topic_for_test.h"
+#include "stream/recording_listener.h"
+
+namespace millrace {
+namespace {
+
+class KafkaStreamTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (brokers_for_test().empty()) {
+      GTEST_SKIP() << "no brokers: MILLRACE_TEST_KAFKA is not set (tests/kafka sets it)";
+    }
+  }
+  std::unique_ptr<Stream> open() {
+    Result<std::unique_ptr<Stream>> stream = place_.open();
+    EXPECT_TRUE(stream.ok()) << stream.error().message;
+    return std::move(*stream);
+  }
+  // What somebody else writes into the topic, as a message with that header.
+  void write(const MessageInfo& info, std::string_view value) {
+    auto producer = kafka::Producer::open(place_.options().client).value();
+    ASSERT_TRUE(producer->send(zero_, info, value).ok());
+    bool done = false;
+    while (!done) {
+      producer->poll(100, [&](const kafka::Report& report) { done = report.offset.ok(); });
+    }
+  }
+  std::vector<std::string> read_all(Stream& stream) {
+    std::vector<std::string> payloads;
+    auto reader = stream.reader(zero_, SequenceNumber(0)).value();
+    for (Result<StreamEntry> entry = reader->next(); entry.ok(); entry = reader->next()) {
+      payloads.push_back(fmt::format("{}-{} {}", entry->range.begin.value, entry->range.end.value, entry->payload));
+    }
+    return payloads;
+  }
+
+  TopicForTest place_;
+  const PartitionId zero_{0};
+};
+
+TEST_F(KafkaStreamTest, EverythingIsThereAgainAfterARestartWithAndWithoutItsIndex) {
+  std::vector<std::string> expected = {"0-3 first", "3-4 second"};
+  {
+    std::unique_ptr<Stream> stream = open();
+    ASSERT_TRUE(append_and_wait(*stream, zero_, 3, 100, "first").ok());
+    ASSERT_TRUE(append_and_wait(*stream, zero_, 1, 90, "second").ok());
+  }
+  {
+    std::unique_ptr<Stream> stream = open();
+    EXPECT_EQ(stream->state(zero_).durable_end, SequenceNumber(4));
+    EXPECT_EQ(stream->state(zero_).newest_received, 100);
+    EXPECT_EQ(read_all(*stream), expected);
+  }
+  ASSERT_TRUE(posix_file_system().remove(place_.options().folder + "/0.index").ok());
+  std::unique_ptr<Stream> stream = open();
+  EXPECT_EQ(read_all(*stream), expected);
+  EXPECT_EQ(append_and_wait(*stream, zero_, 1, 100, "third")->begin, SequenceNumber(4));
+}
+
+TEST_F(KafkaStreamTest, AMessageThatLiesInTheTopicTwiceIsCountedOnce) {
+  std::unique_ptr<Stream> stream = open();
+  ASSERT_TRUE(append_and_wait(*stream, zero_, 2, 100, "ours").ok());
+  MessageInfo late{Generation(1), 5, 200, 0xabc, 0};
+  MessageInfo later{Generation(1), 7, 200, 0xabc, 1};
+  write(later, "eleven to twenty");  // before those that were sent first
+  write(late, "one to ten");
+  write(late, "one to ten");
+  write(later, "eleven to twenty");
+  EXPECT_EQ(append_and_wait(*stream, zero_, 1, 300, "behind")->begin, SequenceNumber(14));
+  std::vector<std::string> expected = {"0-2 ours", "2-9 eleven to twenty", "9-14 one to ten", "14-15 behind"};
+  EXPECT_EQ(read_all(*stream), expected);
+  EXPECT_EQ(place_.metrics().get(Metric::kStreamSkipped), 2);
+  stream.reset();
+  stream = open();
+  EXPECT_EQ(read_all(*stream), expected);
+}
+
+TEST_F(KafkaStreamTest, WhatOthersWriteIsCountedWithoutAnAppendOfOurs) {
+  std::unique_ptr<Stream> stream = open();
+  write({Generation(1), 5, 200, 0xabc, 0}, "another node's");
+  stream->wait_for(zero_, SequenceNumber(4), 60'000);
+  EXPECT_EQ(read_all(*stream), std::vector<std::string>{"0-5 another node's"});
+}
+
+TEST_F(KafkaStreamTest, MessagesOfAnotherGenerationArePassedOver) {
+  std::unique_ptr<Stream> stream = open();
+  write({Generation(7), 5, 200, 0xabc, 0}, "another generation's");
+  EXPECT_EQ(append_and_wait(*stream, zero_, 2, 300, "ours")->begin, SequenceNumber(0));
+  EXPECT_EQ(read_all(*stream), std::vector<std::string>{"0-2 ours"});
+}
+
+TEST_F(KafkaStreamTest, ATopicThatWasMadeAnewIsRefused) {
+  {
+    std::unique_ptr<Stream> stream = open();
+    ASSERT_TRUE(append_and_wait(*stream, zero_, 3, 100, "first").ok());
+  }
+  ASSERT_TRUE(delete_kafka_topic(place_.options().client).ok());
+  Result<std::unique_ptr<Stream>> stream = place_.open();
+  ASSERT_FALSE(stream.ok());
+  EXPECT_EQ(stream.error().code, Code::kCorrupt) << stream.error().message;
+}
+
+TEST_F(KafkaStreamTest, ATopicWithOtherPartitionsIsRefused) {
+  open();
+  place_.options().partitions = 3;
+  Result<std::unique_ptr<Stream>> stream = place_.open();
+  ASSERT_FALSE(stream.ok());
+  EXPECT_EQ(stream.error().code, Code::kInvalid);
+  EXPECT_NE(stream.error().message.find("has 2 partitions"), std::string::npos) << stream.error().message;
+}
+
+TEST_F(KafkaStreamTest, RetentionDeletesFromTheTopicWhatWasReleased) {
+  place_.options().retain_bytes = 2;  // of each partition: one
+  std::unique_ptr<Stream> stream = open();
+  std::string large(600'000, 'x');
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(append_and_wait(*stream, zero_, 10, 100 + i, large).ok());
+  }
+  EXPECT_EQ(stream->state(zero_).begin, SequenceNumber(0));
+  stream->release(zero_, SequenceNumber(45));
+  while (stream->state(zero_).begin < SequenceNumber(40)) {  // polling a state that nothing announces
+    stream->wait_for(zero_, SequenceNumber(1000), 20);
+  }
+  EXPECT_EQ(stream->state(zero_).begin, SequenceNumber(40));
+  auto reader = stream->reader(zero_, SequenceNumber(0)).value();
+  EXPECT_EQ(reader->next().error().code, Code::kUnavailable);
+  ASSERT_TRUE(reader->seek(SequenceNumber(45)).ok());
+  EXPECT_EQ(reader->next()->range.begin, SequenceNumber(40));
+  stream.reset();
+  stream = open();
+  EXPECT_EQ(stream->state(zero_).begin, SequenceNumber(40));
+  EXPECT_EQ(stream->state(zero_).durable_end, SequenceNumber(60));
+}
+
+TEST_F(KafkaStreamTest, ASettingThatAPromiseStandsOnCanNotBeTakenAway) {
+  place_.options().client.more = {{"acks", "1"}};
+  EXPECT_EQ(place_.open().error().code, Code::kInvalid);
+  place_.options().client.more = {{"no.such.setting", "1"}};
+  EXPECT_NE(place_.open().error().message.find("no.such.setting"), std::string::npos);
+}
+
+TEST(KafkaUnreachable, OpeningSaysSoAfterItsTime) {
+  TopicForTest place;
+  place.options().client.brokers = "127.0.0.1:1";
+  place.options().client.timeout_ms = 1'000;
+  Result<std::unique_ptr<Stream>> stream = place.open();
+  ASSERT_FALSE(stream.ok());
+  EXPECT_EQ(stream.error().code, Code::kUnavailable) << stream.error().message;
+}
+
+}  // namespace
+}  // namespace millrace

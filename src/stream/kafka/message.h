@@ -1,0 +1,33 @@
+#pragma once
+// What a message of the topic says about itself, in its header `millrace`: docs/formats/kafka-message.md.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/strong.h"
+
+namespace millrace {
+
+inline constexpr const char* kMessageHeader = "millrace";
+inline constexpr std::uint64_t kMessageVersion = 1;
+inline constexpr std::uint32_t kMessageEventsMax = 100'000'000;
+
+struct MessageInfo {
+  Generation generation;
+  std::uint32_t events = 0;    // in the record that is its value; at least 1
+  TimeNs received = 0;         // by the node that took the batch
+  std::uint64_t producer = 0;  // that node's incarnation, drawn at random at each start
+  std::uint64_t number = 0;    // of the batch, counted by that incarnation for this partition
+
+  friend bool operator==(const MessageInfo&, const MessageInfo&) = default;
+};
+
+// Replaces what is in `text`.
+void format_message_info(const MessageInfo& info, std::string& text);
+
+// kNotFound: not written by Millrace, it is passed over. kInvalid: written by a newer Millrace, which nobody may pass.
+Result<MessageInfo> parse_message_info(std::string_view text);
+
+}  // namespace millrace

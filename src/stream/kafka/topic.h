@@ -1,0 +1,36 @@
+#pragma once
+// The topic itself: made if it is absent, looked at, cut at its begin.
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/result.h"
+#include "stream/kafka/client.h"
+
+namespace millrace::kafka {
+
+struct TopicPlan {
+  std::string name;
+  int partitions = 1;
+  int replication = 0;  // 0: three, or as many as there are brokers
+  int min_insync = 0;   // 0: all copies but one
+};
+
+// The topic is there with so many partitions when this returns ok. `handle`: of any client. kUnavailable: Kafka doesn't
+// answer; kInvalid: the topic has another number of partitions, is compacted, or Kafka refuses to make it.
+Result<void> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int timeout_ms);
+
+struct Watermarks {
+  std::int64_t low = 0;   // the first offset that is kept
+  std::int64_t high = 0;  // one past the last message that enough brokers have
+};
+Result<Watermarks> watermarks(rd_kafka_t* handle, const std::string& topic, std::int32_t partition, int timeout_ms);
+
+// Gives up the messages before `offset`.
+Result<void> delete_records(rd_kafka_t* handle, const std::string& topic, std::int32_t partition, std::int64_t offset,
+                            int timeout_ms);
+
+Result<void> delete_topic(rd_kafka_t* handle, const std::string& topic, int timeout_ms);
+
+}  // namespace millrace::kafka

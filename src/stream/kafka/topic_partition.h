@@ -1,0 +1,109 @@
+#pragma once
+// One partition of the topic, as writers, readers and the watch share it: what was sent and isn't told yet, and the
+// index, which says what lies in the topic.
+//
+// A message counts once the index has it: the delivery report names its offset, and when that is the index's end, all
+// before it are known and it is counted at once. When others lie in between (another writer's, or one that was sent
+// twice), the topic is read up to it.
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stream/kafka/partition_index.h"
+#include "stream/stream.h"
+
+namespace millrace::kafka {
+
+// Listeners are told without any lock held.
+struct Told {
+  AppendListener* listener;
+  PartitionId partition;
+  Result<SequenceRange> result;
+};
+
+// Safe from any thread.
+class TopicPartition {
+ public:
+  TopicPartition(Generation generation, PartitionId id, std::uint64_t producer, PartitionIndex index)
+      : generation_(generation), id_(id), producer_(producer), index_(std::move(index)) {}
+
+  // ---- writing ----
+
+  // Gives the batch its number and calls `send`, in the order of numbers; after an error of it nothing was taken.
+  Result<void> take(const Append& batch, TimeNs now,
+                    const std::function<Result<void>(const MessageInfo&)>& send);
+  // What became of the message with that number: its offset (-1: nobody knows), or why it failed. Those that are to be
+  // told are added to `told`.
+  void delivered(std::uint64_t number, const Result<std::int64_t>& offset, std::vector<Told>& told);
+  // Nothing is taken from now on.
+  void close(const Error& why);
+  // Everything that waits has failed.
+  void fail(const Error& why, std::vector<Told>& told);
+  std::optional<TimeNs> oldest_waiting();  // monotonic time when it was taken
+  std::size_t take_freed_bytes();          // of batches that were told since the last call
+
+  // ---- reading the topic ----
+
+  // The message at an offset, in order; what the index has already is passed over. False when it was passed over for
+  // good: sent twice, or not ours.
+  bool found(std::int64_t offset, const std::optional<MessageInfo>& info, std::uint64_t bytes, std::vector<Told>& told);
+  std::int64_t end_offset();
+  bool must_be_read();  // somebody waits for what lies between the index's end and a message of ours
+
+  // ---- the index ----
+
+  PartitionState state();
+  struct Window {
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+  };
+  Window window();  // of offsets
+  bool repeated(std::int64_t offset);
+  bool of_generation(const MessageInfo& info) const { return info.generation == generation_; }
+  PartitionIndex::Anchor before(SequenceNumber from);
+  PartitionIndex::Anchor before_time(TimeNs at);
+  PartitionIndex::Anchor give_up_until(TimeNs received_until, std::uint64_t bytes_max);
+  Result<void> drop_before(std::int64_t offset);
+  std::string encode();
+  void release(SequenceNumber until);
+
+  // Returns when the end is past `beyond`, after so long, or after wake().
+  void wait_for(SequenceNumber beyond, std::int64_t timeout_ms);
+  void wake();
+
+ private:
+  struct Waiting {
+    AppendListener* listener = nullptr;
+    MessageInfo info;
+    std::size_t bytes = 0;
+    TimeNs since = 0;
+    bool delivered = false;
+    std::optional<SequenceRange> range;  // the index has it
+  };
+  using Place = std::map<std::uint64_t, Waiting>::iterator;
+
+  void tell(Place place, Result<SequenceRange> result, std::vector<Told>& told);
+  void count_delivered(std::vector<Told>& told);
+
+  const Generation generation_;
+  const PartitionId id_;
+  const std::uint64_t producer_;
+  std::mutex mutex_;  // guards everything below
+  std::condition_variable grown_;
+  PartitionIndex index_;
+  std::uint64_t next_number_ = 0;
+  std::map<std::uint64_t, Waiting> waiting_;           // by number
+  std::map<std::int64_t, std::uint64_t> delivered_;    // offset and number of those that the index has not yet
+  std::size_t sought_ = 0;                             // delivered, at an offset that nobody knows
+  std::size_t freed_bytes_ = 0;
+  SequenceNumber released_;
+  std::optional<Error> closed_;
+  bool awake_ = false;
+};
+
+}  // namespace millrace::kafka

@@ -1,0 +1,170 @@
+"""Real brokers of Apache Kafka for tests: one or three, in KRaft mode, on free loopback ports, in a folder of their own.
+
+    with Brokers(folder, 3) as kafka:
+        kafka.address                     # "127.0.0.1:40001,127.0.0.1:40002,..."
+        kafka.kill(0); kafka.start(0)     # kill -9, and back with the same folder
+        kafka.freeze(1); kafka.thaw(1)    # SIGSTOP, SIGCONT
+
+Its jars come from Maven, as deps/kafka/pom.xml pins them; tools/setup.sh fetches them.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+JAVA = ["-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"]
+# Seconds of a production's settings are shortened, so that a broker's death is noticed within a test.
+SETTINGS = """
+process.roles=broker,controller
+node.id={number}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={folder}/data
+offsets.topic.replication.factor={brokers}
+transaction.state.log.replication.factor={brokers}
+share.coordinator.state.topic.replication.factor={brokers}
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+num.network.threads=1
+num.io.threads=2
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+controller.quorum.election.timeout.ms=1000
+controller.quorum.fetch.timeout.ms=2000
+replica.lag.time.max.ms=3000
+log.retention.check.interval.ms=1000
+"""
+
+
+def jars():
+    """The folder with the jars, or why there is none."""
+    if shutil.which("java") is None:
+        return None, "no Java (openjdk-17-jre-headless)"
+    folder = subprocess.run([str(ROOT / "tools/setup.sh"), "kafka"], capture_output=True, text=True, check=True).stdout.strip()
+    if not pathlib.Path(folder).is_dir():
+        return None, f"the jars of Apache Kafka are not in {folder}: tools/setup.sh test could not fetch them"
+    if shutil.which("kcat") is None:
+        return None, "no kcat"
+    return folder, None
+
+
+def free_ports(count):
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+class Brokers:
+    def __init__(self, folder, count=1):
+        self.folder = pathlib.Path(folder)
+        self.count = count
+        self.jars, reason = jars()
+        assert self.jars, reason
+        ports = free_ports(2 * count)
+        self.ports = ports[:count]
+        self.processes = [None] * count
+        voters = ",".join(f"{i}@127.0.0.1:{ports[count + i]}" for i in range(count))
+        cluster = uuid.uuid4().hex[:22]
+        for i in range(count):
+            own = self.folder / str(i)
+            own.mkdir(parents=True)
+            settings = SETTINGS.format(number=i, voters=voters, port=ports[i], controller=ports[count + i], folder=own, brokers=count)
+            (own / "server.properties").write_text(settings)
+        formats = [self._java(i, "kafka.tools.StorageTool", "format", "-t", cluster, "-c") for i in range(count)]
+        assert [one.wait(120) for one in formats] == [0] * count, f"the folders could not be prepared: {self.folder}"
+
+    @property
+    def address(self):
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    def _java(self, number, main, *words):
+        own = self.folder / str(number)
+        with open(own / "output", "ab") as output:
+            command = ["java", *JAVA, f"-Dmillrace.broker={number}", "-cp", f"{self.jars}/*", main, *words, str(own / "server.properties")]
+            return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, cwd=own)
+
+    def start(self, number):
+        self.processes[number] = self._java(number, "kafka.Kafka")
+
+    def kill(self, number):
+        self.processes[number].kill()
+        self.processes[number].wait()
+
+    def freeze(self, number):
+        os.kill(self.processes[number].pid, signal.SIGSTOP)
+
+    def thaw(self, number):
+        os.kill(self.processes[number].pid, signal.SIGCONT)
+
+    def metadata(self):
+        """What a client sees: kcat's JSON; None while nobody answers."""
+        asked = subprocess.run(["kcat", "-L", "-J", "-m", "2", "-b", self.address], capture_output=True, text=True)
+        try:
+            return json.loads(asked.stdout)
+        except ValueError:
+            return None
+
+    def wait_until(self, holds, what, timeout_s=90):
+        """Until holds(metadata)."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            metadata = self.metadata()
+            if metadata is not None and holds(metadata):
+                return metadata
+            for number, process in enumerate(self.processes):
+                code = process.poll() if process is not None else None
+                assert code is None or code < 0, f"broker {number} ended with {code}:\n{self.output(number)}"
+            assert time.monotonic() < deadline, f"not in {timeout_s} s: {what}; {metadata}"
+            time.sleep(0.1)  # polling a state that nothing announces
+
+    def wait_until_ready(self, count=None):
+        wanted = count or self.count
+        return self.wait_until(lambda seen: len(seen["brokers"]) >= wanted, f"{wanted} brokers answer")
+
+    def wait_until_in_sync(self, topic):
+        """Every partition has all of its copies again."""
+        def whole(metadata):
+            partitions = [p for t in metadata["topics"] if t["topic"] == topic for p in t["partitions"]]
+            return partitions and all(len(p["isrs"]) == len(p["replicas"]) for p in partitions)
+        return self.wait_until(whole, f"all copies of {topic} are in sync")
+
+    def output(self, number):
+        return (self.folder / str(number) / "output").read_text(errors="replace")[-4000:]
+
+    def __enter__(self):
+        try:
+            for number in range(self.count):
+                self.start(number)
+            self.wait_until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def kcat(kafka, *words, data=None, timeout_s=60):
+    """What kcat prints, as bytes."""
+    done = subprocess.run(["kcat", "-b", kafka.address, *words], input=data, capture_output=True, timeout=timeout_s)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout

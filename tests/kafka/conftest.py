@@ -1,0 +1,54 @@
+"""Fixtures of the tests that need real Kafka brokers. Where Java or the jars can't be had they are skipped, and say so."""
+
+import pathlib
+import sys
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "app"), str(TESTS / "crash")]
+
+import brokers  # noqa: E402
+from millrace_server import Server  # noqa: E402
+
+FOLDER, MISSING = brokers.jars()
+
+
+def pytest_collection_modifyitems(items):
+    if MISSING:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=f"NO KAFKA WAS TESTED: {MISSING}"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if MISSING:
+        terminalreporter.write_line(f"NO KAFKA WAS TESTED: {MISSING}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    """One broker for the tests that need no more."""
+    with brokers.Brokers(tmp_path_factory.mktemp("kafka"), 1) as one:
+        yield one
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Three brokers of a test's own, to do harm to."""
+    with brokers.Brokers(tmp_path / "kafka", 3) as all_of_them:
+        yield all_of_them
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(kafka, topic="t", stream_partitions=2): servers of a test's own, which end with it."""
+    servers = []
+
+    def begin(kafka, topic, folder="data", **settings):
+        server = Server(tmp_path / folder, stream_kind="kafka", kafka_brokers=kafka.address, kafka_topic=topic, **settings)
+        servers.append(server)
+        return server.start()
+
+    yield begin
+    for server in servers:
+        server.kill()
