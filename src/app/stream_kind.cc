@@ -2,6 +2,7 @@
 
 #include "process/checkpoint.h"
 #include "stream/kafka/kafka_stream.h"
+#include "stream/spill/spilling_stream.h"
 
 namespace millrace {
 
@@ -58,12 +59,29 @@ Result<std::unique_ptr<Stream>> open_log(FileSystem& files, Clock& clock, Metric
   return open_log_stream(files, clock, metrics, options);
 }
 
+Result<std::unique_ptr<Stream>> open_topic(FileSystem& files, Clock& clock, Metrics& metrics,
+                                           const SettingValues& values, const std::string& data, const Node& node) {
+  MR_ASSIGN(std::unique_ptr<TopicStream> topic,
+            open_kafka_stream(files, clock, metrics, kafka_options(values, data, node)));
+  std::string folder = data + "/spill";
+  bool spilled_before = files.list(folder).ok();  // also where nothing is spilled any more, that must be forwarded
+  if (values.kafka_on_unavailable != "spill" && !spilled_before) {
+    return std::unique_ptr<Stream>(std::move(topic));
+  }
+  SpillOptions options;
+  options.folder = std::move(folder);
+  options.log = log_options(values, data, node);
+  options.held_bytes_max = values.stream_waiting_bytes_max;
+  options.forward_only = values.kafka_on_unavailable != "spill";
+  return open_spilling_stream(std::move(topic), files, clock, metrics, options);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Stream>> open_stream(FileSystem& files, Clock& clock, Metrics& metrics,
                                             const SettingValues& values, const std::string& data, const Node& node) {
   if (node.stream == "kafka") {
-    return open_kafka_stream(files, clock, metrics, kafka_options(values, data, node));
+    return open_topic(files, clock, metrics, values, data, node);
   }
   return open_log(files, clock, metrics, log_options(values, data, node), data + "/process");
 }

@@ -38,10 +38,12 @@ Result<OfflineReport> verify_offline(const Settings& settings, const std::string
   options.restart_engine = [&engine] { return engine->restart(); };
   options.flush_disk = [&engine] { return engine->flush(); };
   MR_ASSIGN(std::unique_ptr<ClickHouseStore> store, ClickHouseStore::open(std::move(options), metrics));
-  MR_ASSIGN(std::unique_ptr<Stream> stream,
-            node.stream == "kafka"
-                ? open_kafka_stream(files, system_clock(), metrics, kafka_options(values, data, node))
-                : open_log_stream(files, system_clock(), metrics, log_options(values, data, node)));
+  std::unique_ptr<Stream> stream;
+  if (node.stream == "kafka") {
+    MR_ASSIGN(stream, open_kafka_stream(files, system_clock(), metrics, kafka_options(values, data, node)));
+  } else {
+    MR_ASSIGN(stream, open_log_stream(files, system_clock(), metrics, log_options(values, data, node)));
+  }
   std::vector<VerifyReport> reports;
   report.equal = true;
   for (std::uint16_t i = 0; i < node.partitions; ++i) {

@@ -76,6 +76,7 @@ struct Options {
   std::uint32_t users = 100'000;
   int days = 14;
   std::string run_for;
+  std::string kafka;  // brokers; empty: the stream is the log
   bool reset = false;
 };
 
@@ -123,6 +124,10 @@ Result<Settings> settings_of(const Options& options) {
                    {"listen", listen},
                    {"log-level", "warning"},
                    {"stream-retain-bytes", "512MiB"}};
+  if (!options.kafka.empty()) {
+    sources.flags.emplace_back("stream-kind", "kafka");
+    sources.flags.emplace_back("kafka-brokers", options.kafka);
+  }
   return Settings::load(sources);
 }
 
@@ -520,6 +525,7 @@ void add_demo(CLI::App& program, Outcome& outcome) {
       ->check([](const std::string& text) {
         return settings_detail::parse_duration(text) ? std::string() : "must be a duration such as 60s or 5m";
       });
+  command->add_option("--kafka", options->kafka, "Brokers of Apache Kafka, host:port: the stream is a topic there");
   command->add_flag("--reset", options->reset, "Throw the folder's demonstration away and begin anew");
   command->footer(
       "Examples:\n"

@@ -5,6 +5,9 @@
         kafka.kill(0); kafka.start(0)     # kill -9, and back with the same folder
         kafka.freeze(1); kafka.thaw(1)    # SIGSTOP, SIGCONT
 
+A folder that has been used goes on with what is in it, on other ports. `brokers.py FOLDER [COUNT]` runs them until its input ends,
+and says their address in a line.
+
 Its jars come from Maven, as deps/kafka/pom.xml pins them; tools/setup.sh fetches them.
 """
 
@@ -15,6 +18,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import uuid
 
@@ -82,11 +86,12 @@ class Brokers:
         cluster = uuid.uuid4().hex[:22]
         for i in range(count):
             own = self.folder / str(i)
-            own.mkdir(parents=True)
+            own.mkdir(parents=True, exist_ok=True)
             settings = SETTINGS.format(number=i, voters=voters, port=ports[i], controller=ports[count + i], folder=own, brokers=count)
             (own / "server.properties").write_text(settings)
-        formats = [self._java(i, "kafka.tools.StorageTool", "format", "-t", cluster, "-c") for i in range(count)]
-        assert [one.wait(120) for one in formats] == [0] * count, f"the folders could not be prepared: {self.folder}"
+        new = [i for i in range(count) if not (self.folder / str(i) / "data/meta.properties").exists()]
+        formats = [self._java(i, "kafka.tools.StorageTool", "format", "-t", cluster, "-c") for i in new]
+        assert not any([one.wait(120) for one in formats]), f"the folders could not be prepared: {self.folder}"
 
     @property
     def address(self):
@@ -168,3 +173,10 @@ def kcat(kafka, *words, data=None, timeout_s=60):
     done = subprocess.run(["kcat", "-b", kafka.address, *words], input=data, capture_output=True, timeout=timeout_s)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who uses the brokers; they end after it
+    with Brokers(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1) as running:
+        print(running.address, flush=True)
+        sys.stdin.read()

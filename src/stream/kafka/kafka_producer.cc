@@ -10,14 +10,16 @@ namespace {
 constexpr int kDrainMs = 10'000;
 
 // A number that travels with a message through the library; null would be none.
-void* opaque_of(std::uint64_t number) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number + 1)); }
-std::uint64_t number_of(const void* opaque) { return reinterpret_cast<std::uintptr_t>(opaque) - 1; }
+void* opaque_of(std::uint64_t ticket) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(ticket + 1)); }
+std::uint64_t ticket_of(const void* opaque) { return reinterpret_cast<std::uintptr_t>(opaque) - 1; }
 
 Report report_of(const rd_kafka_message_t& message) {
-  Report report{PartitionId(static_cast<std::uint16_t>(message.partition)), number_of(message._private),
+  Report report{PartitionId(static_cast<std::uint16_t>(message.partition)), ticket_of(message._private),
                 Result<std::int64_t>(message.offset)};
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    report.offset = unavailable(fmt::format("Kafka did not acknowledge it: {}", text_of(message.err)));
+    std::string text = fmt::format("Kafka did not acknowledge it: {}", text_of(message.err));
+    bool never = message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;  // for this topic's max.message.bytes
+    report.offset = never ? invalid(std::move(text)) : unavailable(std::move(text));
   }
   return report;
 }
@@ -40,7 +42,8 @@ Result<void> Producer::begin() {
   return {};
 }
 
-Result<void> Producer::send(PartitionId partition, const MessageInfo& info, std::string_view payload) {
+Result<void> Producer::send(PartitionId partition, const MessageInfo& info, std::string_view payload,
+                            std::uint64_t ticket) {
   std::lock_guard lock(mutex_);
   format_message_info(info, header_);
   // The value isn't copied: it stays as it is until its report.
@@ -48,7 +51,7 @@ Result<void> Producer::send(PartitionId partition, const MessageInfo& info, std:
       client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition.value), RD_KAFKA_V_MSGFLAGS(0),
       RD_KAFKA_V_VALUE(const_cast<char*>(payload.data()), payload.size()),
       RD_KAFKA_V_HEADER(kMessageHeader, header_.data(), header_.size()),
-      RD_KAFKA_V_TIMESTAMP(info.received / 1'000'000), RD_KAFKA_V_OPAQUE(opaque_of(info.number)), RD_KAFKA_V_END);
+      RD_KAFKA_V_TIMESTAMP(info.received / 1'000'000), RD_KAFKA_V_OPAQUE(opaque_of(ticket)), RD_KAFKA_V_END);
   switch (error) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
       return {};

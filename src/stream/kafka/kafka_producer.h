@@ -16,7 +16,7 @@ namespace millrace::kafka {
 // What became of a message: its offset (-1 when nobody knows), or why it failed; it may lie in the topic all the same.
 struct Report {
   PartitionId partition;
-  std::uint64_t number = 0;
+  std::uint64_t ticket = 0;
   Result<std::int64_t> offset;
 };
 
@@ -26,8 +26,8 @@ class Producer {
 
   static Result<std::unique_ptr<Producer>> open(const KafkaClientOptions& options);
 
-  // Any thread. `payload` must stay as it is until the report. kFull: too much waits.
-  Result<void> send(PartitionId partition, const MessageInfo& info, std::string_view payload);
+  // Any thread. `payload` must stay as it is until the report, which has the ticket. kFull: too much waits.
+  Result<void> send(PartitionId partition, const MessageInfo& info, std::string_view payload, std::uint64_t ticket);
 
   struct Polled {
     bool brokers_down = false;  // none of them can be reached

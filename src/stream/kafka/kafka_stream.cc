@@ -31,7 +31,7 @@ constexpr int kPollMs = 50;
 constexpr TimeNs kSaveEvery = 10'000 * kMillisecond;
 constexpr int kReadMs = 1'000;
 
-class KafkaStream final : public Stream {
+class KafkaStream final : public TopicStream {
  public:
   KafkaStream(FileSystem& files, Clock& clock, Metrics& metrics, KafkaOptions options)
       : files_(files), clock_(clock), metrics_(metrics), options_(std::move(options)) {}
@@ -41,7 +41,9 @@ class KafkaStream final : public Stream {
 
   Generation generation() const override { return options_.generation; }
   std::uint16_t partitions() const override { return options_.partitions; }
-  Result<void> append(const Append& batch) override;
+  Result<void> append(const Append& batch) override { return take(batch, std::nullopt); }
+  Result<void> append_as(const Append& batch, const MessageName& name) override { return take(batch, name); }
+  void give_up() override { producer_->give_up(); }
   Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) override;
   PartitionState state(PartitionId partition) override { return at(partition).state(); }
   SequenceNumber first_at(PartitionId partition, TimeNs at) override;
@@ -58,6 +60,7 @@ class KafkaStream final : public Stream {
     MR_CHECK(partition.value < partitions_.size());
     return *partitions_[partition.value];
   }
+  Result<void> take(const Append& batch, const std::optional<MessageName>& name);
   Result<void> reach_topic(TimeNs deadline);
   Result<void> open_partition(PartitionId id, std::uint64_t producer, TimeNs deadline);
   Result<void> read_up_to(PartitionId id, std::int64_t offset);
@@ -183,7 +186,7 @@ Result<void> KafkaStream::read_up_to(PartitionId id, std::int64_t offset) {
 
 // ---- writing ----
 
-Result<void> KafkaStream::append(const Append& batch) {
+Result<void> KafkaStream::take(const Append& batch, const std::optional<MessageName>& name) {
   MR_CHECK(batch.events > 0 && batch.listener != nullptr);
   TopicPartition& partition = at(batch.partition);
   MR_TRY(health());
@@ -193,12 +196,14 @@ Result<void> KafkaStream::append(const Append& batch) {
   if (before > 0 && before + size > options_.waiting_bytes_max) {
     taken = full("too many bytes wait for Kafka");
   } else {
-    taken = partition.take(batch, clock_.monotonic(), [&](const MessageInfo& info) {
-      return producer_->send(batch.partition, info, batch.payload);
+    taken = partition.take(batch, name, clock_.monotonic(), [&](const MessageInfo& info, std::uint64_t ticket) {
+      return producer_->send(batch.partition, info, batch.payload, ticket);
     });
   }
   if (!taken.ok()) {
     waiting_bytes_ -= size;
+  } else {
+    metrics_.add(Metric::kStreamWrittenBytes, static_cast<std::int64_t>(size));
   }
   return taken;
 }
@@ -219,7 +224,7 @@ void KafkaStream::poll() {
     bool answered = false;
     Producer::Polled polled = producer_->poll(kPollMs, [&](const kafka::Report& report) {
       answered = answered || report.offset.ok();
-      at(report.partition).delivered(report.number, report.offset, told);
+      at(report.partition).delivered(report.ticket, report.offset, told);
     });
     tell(told);
     bool must_read = std::any_of(partitions_.begin(), partitions_.end(), [](const auto& one) { return one->must_be_read(); });
@@ -454,11 +459,11 @@ void KafkaStream::stop() {
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> open_kafka_stream(FileSystem& files, Clock& clock, Metrics& metrics,
-                                                  const KafkaOptions& options) {
+Result<std::unique_ptr<TopicStream>> open_kafka_stream(FileSystem& files, Clock& clock, Metrics& metrics,
+                                                       const KafkaOptions& options) {
   auto stream = std::make_unique<KafkaStream>(files, clock, metrics, options);
   MR_TRY(stream->open());
-  return std::unique_ptr<Stream>(std::move(stream));
+  return std::unique_ptr<TopicStream>(std::move(stream));
 }
 
 Result<void> delete_kafka_topic(const KafkaClientOptions& options) {

@@ -12,15 +12,25 @@
 #include "io/clock.h"
 #include "io/file.h"
 #include "stream/kafka/kafka_options.h"
+#include "stream/kafka/message.h"
 #include "stream/stream.h"
 
 namespace millrace {
 
+// What a stream that stands between others and the topic needs more.
+class TopicStream : public Stream {
+ public:
+  // As append(), under a name: what was sent under it before is counted once, and told as an empty range.
+  virtual Result<void> append_as(const Append& batch, const MessageName& name) = 0;
+  // Whatever is on its way is told soon that it failed. It may lie in the topic all the same, or come there later.
+  virtual void give_up() = 0;
+};
+
 // Makes the topic if it is absent, and reads it up to its end. kUnavailable: Kafka doesn't answer in client.timeout_ms;
 // kInvalid: a setting is wrong, or the topic is another's; kCorrupt: it has lost its begin or its end. `files`, `clock`
 // and `metrics` must outlive the stream.
-Result<std::unique_ptr<Stream>> open_kafka_stream(FileSystem& files, Clock& clock, Metrics& metrics,
-                                                  const KafkaOptions& options);
+Result<std::unique_ptr<TopicStream>> open_kafka_stream(FileSystem& files, Clock& clock, Metrics& metrics,
+                                                       const KafkaOptions& options);
 
 // For tests: the topic and all that is in it.
 Result<void> delete_kafka_topic(const KafkaClientOptions& options);

@@ -20,15 +20,15 @@ class KafkaStreamTest : public testing::Test {
       GTEST_SKIP() << "no brokers: MILLRACE_TEST_KAFKA is not set (tests/kafka sets it)";
     }
   }
-  std::unique_ptr<Stream> open() {
-    Result<std::unique_ptr<Stream>> stream = place_.open();
+  std::unique_ptr<TopicStream> open() {
+    Result<std::unique_ptr<TopicStream>> stream = place_.open();
     EXPECT_TRUE(stream.ok()) << stream.error().message;
     return std::move(*stream);
   }
   // What somebody else writes into the topic, as a message with that header.
   void write(const MessageInfo& info, std::string_view value) {
     auto producer = kafka::Producer::open(place_.options().client).value();
-    ASSERT_TRUE(producer->send(zero_, info, value).ok());
+    ASSERT_TRUE(producer->send(zero_, info, value, 0).ok());
     bool done = false;
     while (!done) {
       producer->poll(100, [&](const kafka::Report& report) { done = report.offset.ok(); });
@@ -50,24 +50,24 @@ class KafkaStreamTest : public testing::Test {
 TEST_F(KafkaStreamTest, EverythingIsThereAgainAfterARestartWithAndWithoutItsIndex) {
   std::vector<std::string> expected = {"0-3 first", "3-4 second"};
   {
-    std::unique_ptr<Stream> stream = open();
+    std::unique_ptr<TopicStream> stream = open();
     ASSERT_TRUE(append_and_wait(*stream, zero_, 3, 100, "first").ok());
     ASSERT_TRUE(append_and_wait(*stream, zero_, 1, 90, "second").ok());
   }
   {
-    std::unique_ptr<Stream> stream = open();
+    std::unique_ptr<TopicStream> stream = open();
     EXPECT_EQ(stream->state(zero_).durable_end, SequenceNumber(4));
     EXPECT_EQ(stream->state(zero_).newest_received, 100);
     EXPECT_EQ(read_all(*stream), expected);
   }
   ASSERT_TRUE(posix_file_system().remove(place_.options().folder + "/0.index").ok());
-  std::unique_ptr<Stream> stream = open();
+  std::unique_ptr<TopicStream> stream = open();
   EXPECT_EQ(read_all(*stream), expected);
   EXPECT_EQ(append_and_wait(*stream, zero_, 1, 100, "third")->begin, SequenceNumber(4));
 }
 
 TEST_F(KafkaStreamTest, AMessageThatLiesInTheTopicTwiceIsCountedOnce) {
-  std::unique_ptr<Stream> stream = open();
+  std::unique_ptr<TopicStream> stream = open();
   ASSERT_TRUE(append_and_wait(*stream, zero_, 2, 100, "ours").ok());
   MessageInfo late{Generation(1), 5, 200, 0xabc, 0};
   MessageInfo later{Generation(1), 7, 200, 0xabc, 1};
@@ -84,15 +84,47 @@ TEST_F(KafkaStreamTest, AMessageThatLiesInTheTopicTwiceIsCountedOnce) {
   EXPECT_EQ(read_all(*stream), expected);
 }
 
+TEST_F(KafkaStreamTest, WhatIsSentAgainUnderItsNameIsAcknowledgedAndCountedOnce) {
+  std::unique_ptr<TopicStream> stream = open();
+  RecordingListener listener;
+  MessageName name{0xabc, 7};
+  ASSERT_TRUE(stream->append_as({zero_, 3, 100, "once", &listener}, name).ok());
+  listener.wait(1);
+  ASSERT_TRUE(stream->append_as({zero_, 3, 100, "once", &listener}, name).ok());
+  EXPECT_EQ(*listener.wait(2)[0], (SequenceRange{SequenceNumber(0), SequenceNumber(3)}));
+  EXPECT_EQ(*listener.wait(2)[1], (SequenceRange{SequenceNumber(3), SequenceNumber(3)}));
+  stream.reset();
+  stream = open();
+  ASSERT_TRUE(stream->append_as({zero_, 3, 100, "once", &listener}, name).ok());
+  EXPECT_EQ(*listener.wait(3)[2], (SequenceRange{SequenceNumber(3), SequenceNumber(3)}));
+  EXPECT_EQ(read_all(*stream), std::vector<std::string>{"0-3 once"});
+}
+
+TEST_F(KafkaStreamTest, WhatIsGivenUpIsToldAtOnceAndMayBeSentAgain) {
+  place_.options().client.linger_ms = 60'000;
+  place_.options().client.timeout_ms = 120'000;
+  std::unique_ptr<TopicStream> stream = open();
+  RecordingListener listener;
+  ASSERT_TRUE(stream->append_as({zero_, 3, 100, "waits", &listener}, {0xabc, 7}).ok());
+  stream->give_up();
+  EXPECT_EQ(listener.wait(1)[0].error().code, Code::kUnavailable);
+  stream.reset();
+  place_.options().client.linger_ms = 1;
+  stream = open();
+  ASSERT_TRUE(stream->append_as({zero_, 3, 100, "waits", &listener}, {0xabc, 7}).ok());
+  EXPECT_TRUE(listener.wait(2)[1].ok());
+  EXPECT_EQ(read_all(*stream), std::vector<std::string>{"0-3 waits"});
+}
+
 TEST_F(KafkaStreamTest, WhatOthersWriteIsCountedWithoutAnAppendOfOurs) {
-  std::unique_ptr<Stream> stream = open();
+  std::unique_ptr<TopicStream> stream = open();
   write({Generation(1), 5, 200, 0xabc, 0}, "another node's");
   stream->wait_for(zero_, SequenceNumber(4), 60'000);
   EXPECT_EQ(read_all(*stream), std::vector<std::string>{"0-5 another node's"});
 }
 
 TEST_F(KafkaStreamTest, MessagesOfAnotherGenerationArePassedOver) {
-  std::unique_ptr<Stream> stream = open();
+  std::unique_ptr<TopicStream> stream = open();
   write({Generation(7), 5, 200, 0xabc, 0}, "another generation's");
   EXPECT_EQ(append_and_wait(*stream, zero_, 2, 300, "ours")->begin, SequenceNumber(0));
   EXPECT_EQ(read_all(*stream), std::vector<std::string>{"0-2 ours"});
@@ -100,11 +132,11 @@ TEST_F(KafkaStreamTest, MessagesOfAnotherGenerationArePassedOver) {
 
 TEST_F(KafkaStreamTest, ATopicThatWasMadeAnewIsRefused) {
   {
-    std::unique_ptr<Stream> stream = open();
+    std::unique_ptr<TopicStream> stream = open();
     ASSERT_TRUE(append_and_wait(*stream, zero_, 3, 100, "first").ok());
   }
   ASSERT_TRUE(delete_kafka_topic(place_.options().client).ok());
-  Result<std::unique_ptr<Stream>> stream = place_.open();
+  auto stream = place_.open();
   ASSERT_FALSE(stream.ok());
   EXPECT_EQ(stream.error().code, Code::kCorrupt) << stream.error().message;
 }
@@ -112,7 +144,7 @@ TEST_F(KafkaStreamTest, ATopicThatWasMadeAnewIsRefused) {
 TEST_F(KafkaStreamTest, ATopicWithOtherPartitionsIsRefused) {
   open();
   place_.options().partitions = 3;
-  Result<std::unique_ptr<Stream>> stream = place_.open();
+  auto stream = place_.open();
   ASSERT_FALSE(stream.ok());
   EXPECT_EQ(stream.error().code, Code::kInvalid);
   EXPECT_NE(stream.error().message.find("has 2 partitions"), std::string::npos) << stream.error().message;
@@ -120,7 +152,7 @@ TEST_F(KafkaStreamTest, ATopicWithOtherPartitionsIsRefused) {
 
 TEST_F(KafkaStreamTest, RetentionDeletesFromTheTopicWhatWasReleased) {
   place_.options().retain_bytes = 2;  // of each partition: one
-  std::unique_ptr<Stream> stream = open();
+  std::unique_ptr<TopicStream> stream = open();
   std::string large(600'000, 'x');
   for (int i = 0; i < 6; ++i) {
     ASSERT_TRUE(append_and_wait(*stream, zero_, 10, 100 + i, large).ok());
@@ -152,7 +184,7 @@ TEST(KafkaUnreachable, OpeningSaysSoAfterItsTime) {
   TopicForTest place;
   place.options().client.brokers = "127.0.0.1:1";
   place.options().client.timeout_ms = 1'000;
-  Result<std::unique_ptr<Stream>> stream = place.open();
+  auto stream = place.open();
   ASSERT_FALSE(stream.ok());
   EXPECT_EQ(stream.error().code, Code::kUnavailable) << stream.error().message;
 }

@@ -14,6 +14,12 @@ inline constexpr const char* kMessageHeader = "millrace";
 inline constexpr std::uint64_t kMessageVersion = 1;
 inline constexpr std::uint32_t kMessageEventsMax = 100'000'000;
 
+// Whoever sends a message again sends it under the same name: then it is counted once.
+struct MessageName {
+  std::uint64_t producer = 0;
+  std::uint64_t number = 0;
+};
+
 struct MessageInfo {
   Generation generation;
   std::uint32_t events = 0;    // in the record that is its value; at least 1

@@ -35,10 +35,10 @@ class TopicForTest {
     }
   }
 
-  Result<std::unique_ptr<Stream>> open() {
-    Result<std::unique_ptr<Stream>> stream =
-        open_kafka_stream(posix_file_system(), system_clock(), metrics_, options_);
-    opened_ = opened_ || stream.ok();
+  Result<std::unique_ptr<TopicStream>> open() {
+    MR_ASSIGN(std::unique_ptr<TopicStream> stream,
+              open_kafka_stream(posix_file_system(), system_clock(), metrics_, options_));
+    opened_ = true;
     return stream;
   }
   KafkaOptions& options() { return options_; }

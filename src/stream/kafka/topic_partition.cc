@@ -6,28 +6,35 @@
 
 namespace millrace::kafka {
 
-Result<void> TopicPartition::take(const Append& batch, TimeNs now,
-                                  const std::function<Result<void>(const MessageInfo&)>& send) {
+Result<void> TopicPartition::take(const Append& batch, const std::optional<MessageName>& name, TimeNs now,
+                                  const Send& send) {
   std::lock_guard lock(mutex_);
   if (closed_) {
     return *closed_;
   }
-  MessageInfo info{generation_, batch.events, batch.received, producer_, next_number_};
-  MR_TRY(send(info));
-  waiting_.emplace(next_number_, Waiting{batch.listener, info, batch.payload.size(), now, false, std::nullopt});
-  ++next_number_;
+  MessageName own = name.value_or(MessageName{producer_, next_number_});
+  MessageInfo info{generation_, batch.events, batch.received, own.producer, own.number};
+  MR_TRY(send(info, next_ticket_));
+  waiting_.emplace(next_ticket_, Waiting{batch.listener, info, batch.payload.size(), now, false, std::nullopt});
+  tickets_[{own.producer, own.number}] = next_ticket_;
+  ++next_ticket_;
+  next_number_ += name ? 0 : 1;
   return {};
 }
 
 void TopicPartition::tell(Place place, Result<SequenceRange> result, std::vector<Told>& told) {
   freed_bytes_ += place->second.bytes;
   told.push_back({place->second.listener, id_, std::move(result)});
+  auto ticket = tickets_.find({place->second.info.producer, place->second.info.number});
+  if (ticket != tickets_.end() && ticket->second == place->first) {
+    tickets_.erase(ticket);
+  }
   waiting_.erase(place);
 }
 
-void TopicPartition::delivered(std::uint64_t number, const Result<std::int64_t>& offset, std::vector<Told>& told) {
+void TopicPartition::delivered(std::uint64_t ticket, const Result<std::int64_t>& offset, std::vector<Told>& told) {
   std::lock_guard lock(mutex_);
-  Place place = waiting_.find(number);
+  Place place = waiting_.find(ticket);
   if (place == waiting_.end()) {
     return;  // it was told that everything failed
   }
@@ -35,28 +42,30 @@ void TopicPartition::delivered(std::uint64_t number, const Result<std::int64_t>&
     tell(place, offset.error(), told);
   } else if (place->second.range) {
     tell(place, *place->second.range, told);
+  } else if (*offset >= 0 && *offset < index_.end().offset) {
+    tell(place, nowhere(), told);  // counted already, and not as this one: a repeat
   } else {
     place->second.delivered = true;
     if (*offset < 0) {
       ++sought_;
     } else {
-      delivered_.emplace(*offset, number);
+      delivered_.emplace(*offset, ticket);
     }
     count_delivered(told);
   }
 }
 
+SequenceRange TopicPartition::nowhere() const { return {index_.end().sequence, index_.end().sequence}; }
+
 void TopicPartition::count_delivered(std::vector<Told>& told) {
   bool grown = false;
   while (!delivered_.empty() && delivered_.begin()->first == index_.end().offset) {
-    Place place = waiting_.find(delivered_.begin()->second);
-    MR_CHECK(place != waiting_.end());
-    std::int64_t offset = delivered_.begin()->first;
+    auto [offset, ticket] = *delivered_.begin();
     delivered_.erase(delivered_.begin());
+    Place place = waiting_.find(ticket);
+    MR_CHECK(place != waiting_.end());
     std::optional<SequenceRange> range = index_.add(offset, place->second.info, place->second.bytes);
-    // Its number was never counted before: it would have a range.
-    MR_CHECK(range.has_value());
-    tell(place, *range, told);
+    tell(place, range.value_or(nowhere()), told);
     grown = true;
   }
   if (grown) {
@@ -72,26 +81,28 @@ bool TopicPartition::found(std::int64_t offset, const std::optional<MessageInfo>
   }
   std::optional<SequenceRange> range = index_.add(offset, info, bytes);
   auto reported = delivered_.find(offset);
-  bool offset_was_known = reported != delivered_.end();
-  if (offset_was_known) {
+  auto named = info ? tickets_.find({info->producer, info->number}) : tickets_.end();
+  if (reported != delivered_.end()) {
+    Place place = waiting_.find(reported->second);
     delivered_.erase(reported);
-  }
-  if (range && info->producer == producer_) {
-    Place place = waiting_.find(info->number);
-    if (place != waiting_.end() && !place->second.delivered) {
-      place->second.range = range;  // told when its report comes
-    } else if (place != waiting_.end()) {
-      if (!offset_was_known) {
-        // Its report named no offset, or that of a second copy, which will be a repeat.
-        sought_ -= sought_ > 0 ? 1 : 0;
-        std::erase_if(delivered_, [&](const auto& one) { return one.second == info->number; });
-      }
-      tell(place, *range, told);
-    }
+    tell(place, range.value_or(nowhere()), told);
+  } else if (named != tickets_.end()) {
+    found_waiting(waiting_.find(named->second), range, told);
   }
   count_delivered(told);
   grown_.notify_all();
   return range.has_value();
+}
+
+// One of ours that waits lies at a place that its report, if there was one, didn't name.
+void TopicPartition::found_waiting(Place place, std::optional<SequenceRange> range, std::vector<Told>& told) {
+  place->second.range = range ? range : nowhere();
+  if (!place->second.delivered) {
+    return;  // told when its report comes
+  }
+  std::size_t erased = std::erase_if(delivered_, [&](const auto& one) { return one.second == place->first; });
+  sought_ -= erased == 0 ? 1 : 0;
+  tell(place, *place->second.range, told);
 }
 
 void TopicPartition::close(const Error& why) {

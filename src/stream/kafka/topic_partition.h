@@ -34,12 +34,13 @@ class TopicPartition {
 
   // ---- writing ----
 
-  // Gives the batch its number and calls `send`, in the order of numbers; after an error of it nothing was taken.
-  Result<void> take(const Append& batch, TimeNs now,
-                    const std::function<Result<void>(const MessageInfo&)>& send);
-  // What became of the message with that number: its offset (-1: nobody knows), or why it failed. Those that are to be
-  // told are added to `told`.
-  void delivered(std::uint64_t number, const Result<std::int64_t>& offset, std::vector<Told>& told);
+  using Send = std::function<Result<void>(const MessageInfo& info, std::uint64_t ticket)>;
+  // Calls `send` under this partition's lock, so that messages go out in the order in which they are taken; after an
+  // error of it nothing was taken. Without a name the message gets the next one of this process.
+  Result<void> take(const Append& batch, const std::optional<MessageName>& name, TimeNs now, const Send& send);
+  // What became of the message with that ticket: its offset (-1: nobody knows), or why it failed. Those that are to be
+  // told are added to `told`. One that lay in the topic before is told an empty range.
+  void delivered(std::uint64_t ticket, const Result<std::int64_t>& offset, std::vector<Told>& told);
   // Nothing is taken from now on.
   void close(const Error& why);
   // Everything that waits has failed.
@@ -86,9 +87,12 @@ class TopicPartition {
     std::optional<SequenceRange> range;  // the index has it
   };
   using Place = std::map<std::uint64_t, Waiting>::iterator;
+  using Name = std::pair<std::uint64_t, std::uint64_t>;  // producer and number
 
   void tell(Place place, Result<SequenceRange> result, std::vector<Told>& told);
   void count_delivered(std::vector<Told>& told);
+  void found_waiting(Place place, std::optional<SequenceRange> range, std::vector<Told>& told);
+  SequenceRange nowhere() const;
 
   const Generation generation_;
   const PartitionId id_;
@@ -97,9 +101,11 @@ class TopicPartition {
   std::condition_variable grown_;
   PartitionIndex index_;
   std::uint64_t next_number_ = 0;
-  std::map<std::uint64_t, Waiting> waiting_;           // by number
-  std::map<std::int64_t, std::uint64_t> delivered_;    // offset and number of those that the index has not yet
-  std::size_t sought_ = 0;                             // delivered, at an offset that nobody knows
+  std::uint64_t next_ticket_ = 0;
+  std::map<std::uint64_t, Waiting> waiting_;         // by ticket
+  std::map<Name, std::uint64_t> tickets_;            // of those that wait
+  std::map<std::int64_t, std::uint64_t> delivered_;  // offset and ticket of those that the index has not yet
+  std::size_t sought_ = 0;  // delivered, at an offset that nobody knows
   std::size_t freed_bytes_ = 0;
   SequenceNumber released_;
   std::optional<Error> closed_;

@@ -1,0 +1,267 @@
+#include "stream/spill/spilling_stream.h"
+
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "io/test_folder.h"
+#include "stream/memory/memory_stream.h"
+#include "stream/recording_listener.h"
+
+namespace millrace {
+namespace {
+
+// A topic that can go away, with or without what is on its way to it.
+class FakeTopic final : public TopicStream {
+ public:
+  explicit FakeTopic(std::uint16_t partitions) : messages_({Generation(1), partitions, 64 << 20, true}) {}
+  ~FakeTopic() override { stop(); }
+
+  Result<void> append_as(const Append& batch, const MessageName& name) override {
+    std::lock_guard lock(mutex_);
+    if (away_) {
+      return unavailable("the brokers are gone");
+    }
+    if (slow_) {
+      on_their_way_.push_back({batch, name});
+      return {};
+    }
+    return write(batch, name);
+  }
+  void give_up() override {
+    std::vector<Sent> sent;
+    {
+      std::lock_guard lock(mutex_);
+      sent.swap(on_their_way_);
+      for (const Sent& one : sent) {
+        if (written_all_the_same_ && seen_.insert(key(one.name)).second) {
+          ASSERT_TRUE(append_and_wait(messages_, one.batch.partition, one.batch.events, one.batch.received,
+                                      one.batch.payload)
+                          .ok());
+        }
+      }
+    }
+    // Told by another thread, as a stream does: the caller may hold a lock.
+    std::lock_guard lock(mutex_);
+    tellers_.emplace_back([sent = std::move(sent)] {
+      for (const Sent& one : sent) {
+        one.batch.listener->appended(one.batch.partition, unavailable("nobody knows"));
+      }
+    });
+  }
+  Result<void> append(const Append& batch) override { return append_as(batch, {0, own_++}); }
+  Generation generation() const override { return messages_.generation(); }
+  std::uint16_t partitions() const override { return messages_.partitions(); }
+  Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) override {
+    return messages_.reader(partition, from);
+  }
+  PartitionState state(PartitionId partition) override { return messages_.state(partition); }
+  void wait_for(PartitionId partition, SequenceNumber beyond, std::int64_t timeout_ms) override {
+    messages_.wait_for(partition, beyond, timeout_ms);
+  }
+  void release(PartitionId partition, SequenceNumber until) override { messages_.release(partition, until); }
+  Result<void> health() override {
+    std::lock_guard lock(mutex_);
+    return away_ ? Result<void>(unavailable("the brokers are gone")) : Result<void>();
+  }
+  void stop() override {
+    give_up();
+    for (std::thread& teller : tellers_) {
+      teller.join();
+    }
+    tellers_.clear();
+    messages_.stop();
+  }
+
+  void away(bool is) {
+    std::lock_guard lock(mutex_);
+    away_ = is;
+  }
+  // What is sent from now on isn't told before give_up(), and then as failed.
+  void slow(bool is, bool written_all_the_same) {
+    std::lock_guard lock(mutex_);
+    slow_ = is;
+    written_all_the_same_ = written_all_the_same;
+  }
+  std::size_t repeats() {
+    std::lock_guard lock(mutex_);
+    return repeats_;
+  }
+
+ private:
+  struct Sent {
+    Append batch;
+    MessageName name;
+  };
+  static std::pair<std::uint64_t, std::uint64_t> key(const MessageName& name) { return {name.producer, name.number}; }
+
+  Result<void> write(const Append& batch, const MessageName& name) {
+    if (seen_.insert(key(name)).second) {
+      return messages_.append(batch);
+    }
+    ++repeats_;
+    batch.listener->appended(batch.partition, SequenceRange{});
+    return {};
+  }
+
+  MemoryStream messages_;
+  std::mutex mutex_;
+  bool away_ = false;
+  bool slow_ = false;
+  bool written_all_the_same_ = false;
+  std::vector<Sent> on_their_way_;
+  std::vector<std::thread> tellers_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;
+  std::size_t repeats_ = 0;
+  std::uint64_t own_ = 0;
+};
+
+class SpillingStreamTest : public testing::Test {
+ protected:
+  SpillingStreamTest() { open(); }
+
+  void open() {
+    auto topic = std::make_unique<FakeTopic>(1);
+    topic_ = topic.get();
+    open(std::move(topic));
+  }
+  void open(std::unique_ptr<FakeTopic> topic) {
+    SpillOptions options;
+    options.folder = folder_.path() + "/spill";
+    options.log.free_bytes_min = 0;
+    options.log.segment_bytes = 1 << 20;
+    options.forward_only = forward_only_;
+    stream_ = open_spilling_stream(std::move(topic), posix_file_system(), system_clock(), metrics_, options).value();
+  }
+  Result<SequenceRange> append(std::string_view payload) { return append_and_wait(*stream_, zero_, 2, 100, payload); }
+  void wait_until_forwarded(std::uint64_t events) {
+    stream_->wait_for(zero_, SequenceNumber(events - 1), 60'000);
+    EXPECT_EQ(stream_->state(zero_).durable_end, SequenceNumber(events));
+  }
+  std::vector<std::string> read_all() {
+    std::vector<std::string> payloads;
+    auto reader = stream_->reader(zero_, SequenceNumber(0)).value();
+    for (Result<StreamEntry> entry = reader->next(); entry.ok(); entry = reader->next()) {
+      payloads.emplace_back(entry->payload);
+    }
+    return payloads;
+  }
+  using Payloads = std::vector<std::string>;
+
+  bool forward_only_ = false;
+  TestFolder folder_;
+  Metrics metrics_;
+  const PartitionId zero_{0};
+  std::unique_ptr<Stream> stream_;
+  FakeTopic* topic_ = nullptr;
+};
+
+TEST_F(SpillingStreamTest, WhatComesWhileKafkaIsAwayIsAcknowledgedAndForwardedInItsOrder) {
+  ASSERT_TRUE(append("a").ok());
+  topic_->away(true);
+  EXPECT_EQ(append("b").value(), (SequenceRange{SequenceNumber(2), SequenceNumber(4)}));
+  EXPECT_EQ(append("c").value(), (SequenceRange{SequenceNumber(4), SequenceNumber(6)}));
+  EXPECT_EQ(stream_->state(zero_).durable_end, SequenceNumber(2));
+  EXPECT_TRUE(stream_->health().ok());
+  topic_->away(false);
+  ASSERT_TRUE(append("d").ok());  // behind the others, whether it is spilled or not
+  wait_until_forwarded(8);
+  EXPECT_EQ(read_all(), (Payloads{"a", "b", "c", "d"}));
+}
+
+TEST_F(SpillingStreamTest, ABatchWhoseFateIsUnknownIsForwardedUnderItsNameAndCountedOnce) {
+  for (bool written : {true, false}) {
+    topic_->slow(true, written);
+    RecordingListener listener;
+    ASSERT_TRUE(stream_->append({zero_, 2, 100, "first", &listener}).ok());
+    ASSERT_TRUE(stream_->append({zero_, 2, 100, "second", &listener}).ok());
+    topic_->away(true);
+    ASSERT_TRUE(stream_->append({zero_, 2, 100, "third", &listener}).ok());
+    for (const Result<SequenceRange>& result : listener.wait(3)) {
+      EXPECT_TRUE(result.ok());
+    }
+    topic_->slow(false, false);
+    topic_->away(false);
+    wait_until_forwarded(written ? 6 : 12);
+  }
+  EXPECT_EQ(read_all(), (Payloads{"first", "second", "third", "first", "second", "third"}));
+  EXPECT_EQ(topic_->repeats(), 2u);
+}
+
+TEST_F(SpillingStreamTest, ARestartForwardsWhatTheOneBeforeHadSpilled) {
+  topic_->away(true);
+  ASSERT_TRUE(append("a").ok());
+  ASSERT_TRUE(append("b").ok());
+  stream_.reset();
+  open();
+  wait_until_forwarded(4);
+  EXPECT_EQ(read_all(), (Payloads{"a", "b"}));
+  ASSERT_TRUE(append("c").ok());
+  wait_until_forwarded(6);
+  stream_.reset();  // and tells the next one that nothing is left
+  open();
+  ASSERT_TRUE(append("d").ok());
+  EXPECT_EQ(read_all(), (Payloads{"d"}));  // another topic
+}
+
+TEST_F(SpillingStreamTest, AfterForwardingBatchesGoToTheTopicAgain) {
+  topic_->away(true);
+  ASSERT_TRUE(append("a").ok());
+  topic_->away(false);
+  wait_until_forwarded(2);
+  while (metrics_.get(Metric::kStreamSpilledEvents) != 0) {
+    stream_->wait_for(zero_, SequenceNumber(1'000), 5);  // polling a state that nothing announces
+  }
+  ASSERT_TRUE(append("b").ok());
+  EXPECT_EQ(read_all(), (Payloads{"a", "b"}));
+}
+
+TEST_F(SpillingStreamTest, WhereNothingIsSpilledAnyMoreWhatWasIsForwardedAndTheRestRefused) {
+  topic_->away(true);
+  ASSERT_TRUE(append("a").ok());
+  stream_.reset();
+  forward_only_ = true;
+  open();
+  wait_until_forwarded(2);
+  ASSERT_TRUE(append("b").ok());
+  wait_until_forwarded(4);
+  topic_->away(true);
+  EXPECT_EQ(append("c").error().code, Code::kUnavailable);
+  EXPECT_EQ(stream_->health().error().code, Code::kUnavailable);
+  EXPECT_EQ(read_all(), (Payloads{"a", "b"}));
+}
+
+TEST_F(SpillingStreamTest, ManySendersLoseNothingAndKeepTheirOrderWhileKafkaComesAndGoes) {
+  constexpr int kThreads = 4;
+  constexpr int kEach = 300;
+  std::vector<std::thread> threads;
+  std::atomic<int> done = 0;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        std::string payload = std::to_string(t) + ":" + std::to_string(i);
+        EXPECT_TRUE(append_and_wait(*stream_, zero_, 1, 100, payload).ok());
+      }
+      ++done;
+    });
+  }
+  for (bool away = true; done < kThreads; away = !away) {
+    topic_->away(away);
+    stream_->wait_for(zero_, SequenceNumber(1 << 20), 10);
+  }
+  topic_->away(false);
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  wait_until_forwarded(kThreads * kEach);
+  std::vector<int> next(kThreads, 0);
+  for (const std::string& payload : read_all()) {
+    int thread = std::stoi(payload);
+    EXPECT_EQ(payload, std::to_string(thread) + ":" + std::to_string(next[thread]++));
+  }
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,76 @@
+"""on_unavailable = "spill": brokers go away under load; what was acknowledged meanwhile is stored once, in its order."""
+
+import os
+import random
+import shutil
+import time
+
+import brokers
+import pytest
+from world import World
+
+SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
+AWAY_S = float(os.environ.get("MILLRACE_KAFKA_AWAY_S", "3"))
+
+
+@pytest.fixture
+def alone(tmp_path):
+    with brokers.Brokers(tmp_path / "alone", 1) as one:
+        yield one
+
+
+@pytest.fixture
+def world(alone):
+    print(f"seed {SEED}")
+    made = World(SEED, clients=8, stream_kind="kafka", kafka_brokers=alone.address, kafka_topic="spill", stream_partitions="2",
+                 kafka_on_unavailable="spill", kafka_unavailable_after="500ms")
+    made.start_server()
+    yield made
+    made.load.stop()
+    made.server.kill()
+    shutil.rmtree(made.folder, ignore_errors=True)
+
+
+def acknowledged_since(world, moment, what):
+    world.wait_until(what, lambda: world.load.acknowledged_at > moment, 60)
+
+
+def spilled(world):
+    return world.server.metrics()["millrace_stream_spilled_events"]
+
+
+def test_what_was_acknowledged_without_kafka_is_stored_once(alone, world):
+    world.begin_round(0)
+    acknowledged_since(world, 0, "events are taken")
+    alone.kill(0)
+    world.wait_until("events are spilled", lambda: spilled(world) > 0, 60)
+    away = time.monotonic()
+    acknowledged_since(world, away, "events are taken without Kafka")
+    time.sleep(AWAY_S)  # how long it is away
+    acknowledged_since(world, time.monotonic(), "events are still taken")
+    assert world.server.health()["ready"]
+    alone.start(0)
+    world.wait_until("all is forwarded", lambda: spilled(world) == 0, 120)
+    acknowledged_since(world, time.monotonic(), "events are taken as before")
+    verdict = world.end_round(0)
+    print(verdict, flush=True)
+    assert verdict.exactly_once(), f"seed {SEED}: {verdict}"
+    assert world.server.json("GET", "/v1/verify")["equal"]
+
+
+def test_a_server_killed_with_spilled_events_forwards_them_at_its_next_start(alone, world):
+    world.begin_round(0)
+    acknowledged_since(world, 0, "events are taken")
+    alone.kill(0)
+    world.wait_until("events are spilled", lambda: spilled(world) > 0, 60)
+    acknowledged_since(world, time.monotonic(), "events are taken without Kafka")
+    world.kill_server()
+    alone.start(0)
+    alone.wait_until_ready()
+    world.start_server()
+    acknowledged_since(world, time.monotonic(), "events are taken again")
+    world.load.pause()
+    world.wait_until("all is forwarded", lambda: spilled(world) == 0, 120)
+    verdict = world.end_round(0)
+    print(verdict, flush=True)
+    assert verdict.exactly_once(), f"seed {SEED}: {verdict}"
