@@ -30,6 +30,7 @@ constexpr TimeNs kMillisecond = 1'000'000;
 constexpr int kPollMs = 50;
 constexpr TimeNs kSaveEvery = 10'000 * kMillisecond;
 constexpr int kReadMs = 1'000;
+constexpr int kAskMs = 2'000;
 
 class KafkaStream final : public TopicStream {
  public:
@@ -61,6 +62,8 @@ class KafkaStream final : public TopicStream {
     return *partitions_[partition.value];
   }
   Result<void> take(const Append& batch, const std::optional<MessageName>& name);
+  Result<void> open_control();
+  Result<kafka::Watermarks> ask_marks(PartitionId id);
   Result<void> reach_topic(TimeNs deadline);
   Result<void> open_partition(PartitionId id, std::uint64_t producer, TimeNs deadline);
   Result<void> read_up_to(PartitionId id, std::int64_t offset);
@@ -109,7 +112,7 @@ class KafkaStream final : public TopicStream {
 
 Result<void> KafkaStream::open() {
   MR_TRY(files_.make_folders(options_.folder));
-  MR_ASSIGN(control_, kafka::open_consumer(options_.client));
+  MR_TRY(open_control());
   MR_ASSIGN(producer_, Producer::open(options_.client));
   TimeNs deadline = clock_.monotonic() + options_.client.timeout_ms * kMillisecond;
   MR_TRY(reach_topic(deadline));
@@ -122,6 +125,23 @@ Result<void> KafkaStream::open() {
   poller_ = std::make_unique<Thread>("kafka-reports", [this] { poll(); });
   watcher_ = std::make_unique<Thread>("kafka-watch", [this] { watch(); });
   return {};
+}
+
+// Questions are answered soon, or not at all.
+Result<void> KafkaStream::open_control() {
+  KafkaClientOptions options = options_.client;
+  options.more.insert(options.more.begin(), {"socket.timeout.ms", std::to_string(kAskMs)});
+  MR_ASSIGN(control_, kafka::open_consumer(options));
+  return {};
+}
+
+// A client that had no answer is replaced: it would go on asking a leader that is dead.
+Result<kafka::Watermarks> KafkaStream::ask_marks(PartitionId id) {
+  Result<kafka::Watermarks> marks = kafka::watermarks(control_.get(), options_.client.topic, id.value, kAskMs);
+  if (!marks.ok()) {
+    MR_TRY(open_control());
+  }
+  return marks;
 }
 
 Result<void> KafkaStream::reach_topic(TimeNs deadline) {
@@ -148,7 +168,7 @@ Result<void> KafkaStream::open_partition(PartitionId id, std::uint64_t producer,
   TopicPartition& partition = *partitions_.back();
   Result<kafka::Watermarks> marks = unavailable("");
   do {
-    marks = kafka::watermarks(control_.get(), options_.client.topic, id.value, 5'000);
+    marks = ask_marks(id);
   } while (!marks.ok() && clock_.monotonic() < deadline);
   if (!marks.ok()) {
     return marks.error();
@@ -343,8 +363,7 @@ void KafkaStream::watch_once() {
 
 Result<void> KafkaStream::look_at(PartitionId id) {
   TopicPartition& partition = at(id);
-  auto timeout_ms = static_cast<int>(std::max<std::int64_t>(options_.unavailable_after_ms, 1'000));
-  MR_ASSIGN(kafka::Watermarks marks, kafka::watermarks(control_.get(), options_.client.topic, id.value, timeout_ms));
+  MR_ASSIGN(kafka::Watermarks marks, ask_marks(id));
   MR_TRY(partition.drop_before(marks.low));
   // What was there a turn ago and isn't counted is no message of ours that is still being reported.
   std::int64_t old = std::exchange(seen_ends_[id.value], marks.high);

@@ -25,6 +25,7 @@ struct Watermarks {
   std::int64_t low = 0;   // the first offset that is kept
   std::int64_t high = 0;  // one past the last message that enough brokers have
 };
+// kUnavailable: no answer; the handle may go on asking a leader that is dead, so ask again with another one.
 Result<Watermarks> watermarks(rd_kafka_t* handle, const std::string& topic, std::int32_t partition, int timeout_ms);
 
 // Gives up the messages before `offset`.
