@@ -18,8 +18,8 @@ struct Node {
   bool made_now = false;
 };
 
-// Makes the folder as it is wanted when there is none. kInvalid: made by a newer program, for another kind of stream, or
-// with other partitions, if they were chosen by the user.
+// Makes the folder as it is wanted when there is none. kInvalid: made by a newer program, for another kind of stream,
+// or with other partitions, if they were chosen by the user.
 Result<Node> open_node(FileSystem& files, const std::string& data, const Node& wanted, bool partitions_chosen);
 
 }  // namespace millrace

@@ -13,14 +13,9 @@ namespace {
 using Options = std::vector<std::pair<std::string, std::string>>;
 
 // What "acknowledged" stands on.
-constexpr std::array<std::string_view, 8> kOurs = {"acks",
-                                                   "request.required.acks",
-                                                   "enable.idempotence",
-                                                   "transactional.id",
-                                                   "enable.auto.commit",
-                                                   "group.id",
-                                                   "auto.offset.reset",
-                                                   "metadata.broker.list"};
+constexpr std::array<std::string_view, 8> kOurs = {
+    "acks",     "request.required.acks", "enable.idempotence",  "transactional.id", "enable.auto.commit",
+    "group.id", "auto.offset.reset",     "metadata.broker.list"};
 
 void log_of_library(const rd_kafka_t*, int level, const char* facility, const char* text) {
   constexpr int kWarning = 4;  // of syslog
@@ -75,8 +70,8 @@ Options of_producer(const KafkaClientOptions& options) {
 
 Options of_consumer(const KafkaClientOptions& options) {
   Options all = common(options);
-  Options own = {{"auto.offset.reset", "error"},   {"check.crcs", "true"},
-                 {"fetch.wait.max.ms", "100"},     {"fetch.error.backoff.ms", "50"},
+  Options own = {{"auto.offset.reset", "error"},         {"check.crcs", "true"},
+                 {"fetch.wait.max.ms", "100"},           {"fetch.error.backoff.ms", "50"},
                  {"fetch.message.max.bytes", "4194304"}, {"queued.max.messages.kbytes", "16384"}};
   all.insert(all.end(), own.begin(), own.end());
   return all;

@@ -58,8 +58,8 @@ Result<void> Producer::send(PartitionId partition, const MessageInfo& info, std:
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
       return full("too many messages wait for Kafka");
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-      return invalid(fmt::format("a batch of {} bytes is too large for a message: send fewer events at once",
-                                 payload.size()));
+      return invalid(
+          fmt::format("a batch of {} bytes is too large for a message: send fewer events at once", payload.size()));
     default:
       return unavailable(fmt::format("Kafka's client takes no messages: {}", text_of(error)));
   }
@@ -78,7 +78,8 @@ bool Producer::poll_once(int timeout_ms, const Take& take, Polled& polled) {
       take(report_of(*message));
     }
   } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
-    polled.brokers_down = polled.brokers_down || rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    polled.brokers_down =
+        polled.brokers_down || rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     const char* text = rd_kafka_event_error_string(event.get());
     polled.trouble = text != nullptr ? text : "";
   }

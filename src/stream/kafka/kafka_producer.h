@@ -38,8 +38,6 @@ class Producer {
   // Gives up on everything that waits: reports come with the next poll.
   void give_up();
 
-
-
  private:
   explicit Producer(const KafkaClientOptions& options) : options_(options) {}
   Result<void> begin();

@@ -47,9 +47,9 @@ class KafkaReader final : public StreamReader {
   TopicPartition& partition_;
   Clock& clock_;
   MessageReader messages_;
-  SequenceNumber from_;         // entries that end at or before it are passed over
-  PartitionIndex::Anchor next_;  // of the message that comes next
-  bool begun_ = false;          // messages_ stands at next_
+  SequenceNumber from_;                // entries that end at or before it are passed over
+  PartitionIndex::Anchor next_;        // of the message that comes next
+  bool begun_ = false;                 // messages_ stands at next_
   Owned<rd_kafka_message_t> ahead_;    // read, and not counted by the index yet
   Owned<rd_kafka_message_t> message_;  // whose value the caller may be looking at
 };

@@ -101,8 +101,8 @@ class KafkaStream final : public TopicStream {
   bool stopped_ = false;
   bool quit_ = false;
 
-  std::vector<std::int64_t> seen_ends_;    // of the topic, a turn of the watch ago; the watch's
-  std::vector<std::int64_t> saved_ends_;   // offsets, of the indexes on disk
+  std::vector<std::int64_t> seen_ends_;   // of the topic, a turn of the watch ago; the watch's
+  std::vector<std::int64_t> saved_ends_;  // offsets, of the indexes on disk
   TimeNs saved_at_ = 0;
   std::unique_ptr<Thread> poller_;
   std::unique_ptr<Thread> watcher_;
@@ -247,7 +247,8 @@ void KafkaStream::poll() {
       at(report.partition).delivered(report.ticket, report.offset, told);
     });
     tell(told);
-    bool must_read = std::any_of(partitions_.begin(), partitions_.end(), [](const auto& one) { return one->must_be_read(); });
+    bool must_read =
+        std::any_of(partitions_.begin(), partitions_.end(), [](const auto& one) { return one->must_be_read(); });
     if (must_read || polled.brokers_down) {
       kick();
     }

@@ -41,9 +41,9 @@ Result<MessageInfo> parse_message_info(std::string_view text) {
     return not_ours();
   }
   if (version > kMessageVersion) {
-    return invalid(fmt::format(
-        "the topic has messages of format version {}, this program reads up to {}: start the newer program", version,
-        kMessageVersion));
+    return invalid(
+        fmt::format("the topic has messages of format version {}, this program reads up to {}: start the newer program",
+                    version, kMessageVersion));
   }
   MessageInfo info;
   if (!text.starts_with(kFormat)) {

@@ -34,7 +34,8 @@ class NumberSet {
 
 class SeenMessages {
  public:
-  // A producer that was silent for so long, by the times in its partition's messages, is forgotten when a new one comes.
+  // A producer that was silent for so long, by the times in its partition's messages, is forgotten when a new one
+  // comes.
   static constexpr TimeNs kForgetAfter = 7LL * 24 * 3600 * 1'000'000'000;
 
   // True for the first message of that producer and number. `received`: of the partition, which never goes back.

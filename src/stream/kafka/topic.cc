@@ -76,7 +76,8 @@ Result<Found> look(rd_kafka_t* handle, const std::string& name, int timeout_ms) 
     const rd_kafka_metadata_topic_t& one = metadata->topics[i];
     if (one.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       found.partitions = one.partition_cnt;
-    } else if (one.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && one.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
+    } else if (one.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART &&
+               one.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) {
       return invalid(fmt::format("Kafka says of the topic {}: {}", name, text_of(one.err)));
     }
   }
@@ -94,17 +95,17 @@ Result<void> make(rd_kafka_t* handle, const TopicPlan& plan, int brokers, int ti
   }
   // What isn't stored yet is never given up: Millrace deletes by stream.retain_age and stream.retain_bytes, not Kafka.
   const std::map<std::string, std::string> configs = {{"min.insync.replicas", std::to_string(min_insync)},
-                           {"cleanup.policy", "delete"},
-                           {"retention.ms", "-1"},
-                           {"retention.bytes", "-1"},
-                           {"unclean.leader.election.enable", "false"},
-                           {"max.message.bytes", std::to_string(kMessageBytesMax)},
-                           {"compression.type", "producer"}};
+                                                      {"cleanup.policy", "delete"},
+                                                      {"retention.ms", "-1"},
+                                                      {"retention.bytes", "-1"},
+                                                      {"unclean.leader.election.enable", "false"},
+                                                      {"max.message.bytes", std::to_string(kMessageBytesMax)},
+                                                      {"compression.type", "producer"}};
   for (const auto& [name, value] : configs) {
     rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
   }
-  std::string what = fmt::format("to make the topic {} with {} partitions, {} copies", plan.name, plan.partitions,
-                                 replication);
+  std::string what =
+      fmt::format("to make the topic {} with {} partitions, {} copies", plan.name, plan.partitions, replication);
   MR_ASSIGN(Owned<rd_kafka_event_t> answer, ask(handle, what, timeout_ms, [&](auto* options, auto* queue) {
               rd_kafka_NewTopic_t* one = topic.get();
               rd_kafka_CreateTopics(handle, &one, 1, options, queue);
@@ -153,14 +154,16 @@ Result<void> judge_configs(const std::string& name, const Configs& configs) {
     return found == configs.end() ? std::string() : found->second;
   };
   if (value("cleanup.policy").find("compact") != std::string::npos) {
-    return invalid(fmt::format("the topic {} is compacted, which loses events: set its cleanup.policy to delete", name));
+    return invalid(
+        fmt::format("the topic {} is compacted, which loses events: set its cleanup.policy to delete", name));
   }
   if (value("min.insync.replicas") == "1") {
     log_info("one broker alone acknowledges events of this topic", {{"topic", name}});
   }
   if (value("retention.ms") != "-1" || value("retention.bytes") != "-1") {
-    log_warning("Kafka gives up messages of the topic by age or size, also those that are not stored yet",
-                {{"topic", name}, {"retention_ms", value("retention.ms")}, {"retention_bytes", value("retention.bytes")}});
+    log_warning(
+        "Kafka gives up messages of the topic by age or size, also those that are not stored yet",
+        {{"topic", name}, {"retention_ms", value("retention.ms")}, {"retention_bytes", value("retention.bytes")}});
   }
   return {};
 }
@@ -218,7 +221,8 @@ Result<void> delete_records(rd_kafka_t* handle, const std::string& topic, std::i
 
 Result<void> delete_topic(rd_kafka_t* handle, const std::string& topic, int timeout_ms) {
   Admin<rd_kafka_DeleteTopic_t> doomed(rd_kafka_DeleteTopic_new(topic.c_str()));
-  MR_ASSIGN(Owned<rd_kafka_event_t> answer, ask(handle, "to delete a topic", timeout_ms, [&](auto* options, auto* queue) {
+  MR_ASSIGN(Owned<rd_kafka_event_t> answer,
+            ask(handle, "to delete a topic", timeout_ms, [&](auto* options, auto* queue) {
               rd_kafka_DeleteTopic_t* one = doomed.get();
               rd_kafka_DeleteTopics(handle, &one, 1, options, queue);
             }));

@@ -105,7 +105,7 @@ class TopicPartition {
   std::map<std::uint64_t, Waiting> waiting_;         // by ticket
   std::map<Name, std::uint64_t> tickets_;            // of those that wait
   std::map<std::int64_t, std::uint64_t> delivered_;  // offset and ticket of those that the index has not yet
-  std::size_t sought_ = 0;  // delivered, at an offset that nobody knows
+  std::size_t sought_ = 0;                           // delivered, at an offset that nobody knows
   std::size_t freed_bytes_ = 0;
   SequenceNumber released_;
   std::optional<Error> closed_;

@@ -11,7 +11,8 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kNameBytes = 16;
-constexpr std::size_t kOnTheirWayMax = 512;  // batches; the topic bounds their bytes
+constexpr std::uint64_t kReturnEvents = 5'000;  // so few are forwarded in a moment
+constexpr std::size_t kOnTheirWayMax = 512;     // batches; the topic bounds their bytes
 
 std::string path_of(const std::string& folder, PartitionId partition) {
   return fmt::format("{}/{}.forwarded", folder, partition.value);
@@ -117,6 +118,7 @@ Result<void> SpillLane::append(const Append& batch) {
   Named named{batch, {parts_.producer, next_number_}};
   if (mode_ == Mode::kDirect && parts_.topic.health().ok()) {
     Result<void> sent = send(named);
+    next_number_ += sent.ok() ? 1 : 0;
     if (sent.ok() || sent.error().code != Code::kUnavailable || parts_.forward_only) {
       return sent;
     }
@@ -144,7 +146,6 @@ Result<void> SpillLane::send(const Named& named) {
   MR_TRY(parts_.topic.append_as(batch, named.name));
   (void)listener.release();  // its own, until it is told
   ++in_flight_;
-  ++next_number_;
   return {};
 }
 
@@ -166,7 +167,7 @@ void SpillLane::direct_told(const Named& sent, Result<SequenceRange> result) {
     --in_flight_;
     if (!result.ok() && result.error().code == Code::kUnavailable && !parts_.forward_only) {
       spilled = true;
-      if (mode_ == Mode::kDirect) {
+      if (mode_ == Mode::kDirect || mode_ == Mode::kReturning) {
         ++in_flight_;  // this one isn't through yet
         turn();
         --in_flight_;
@@ -285,8 +286,8 @@ Result<bool> SpillLane::forward_next() {
   }
   auto listener = std::make_unique<Forwarded>(*this, number, entry->payload.substr(kNameBytes));
   auto events = static_cast<std::uint32_t>(entry->range.end.value - entry->range.begin.value);
-  Result<void> taken = parts_.topic.append_as(
-      {partition_, events, entry->received, listener->payload(), listener.get()}, name);
+  Result<void> taken =
+      parts_.topic.append_as({partition_, events, entry->received, listener->payload(), listener.get()}, name);
   if (!taken.ok()) {
     std::lock_guard lock(mutex_);
     --untold_;
@@ -314,10 +315,38 @@ void SpillLane::forwarded_told(std::uint64_t number, bool ok) {
 }
 
 void SpillLane::maybe_direct() {
-  std::lock_guard lock(mutex_);
-  bool all_there = spilling_ == 0 && forwarded_ >= parts_.log.state(partition_).durable_end;
-  if (mode_ != Mode::kSpilling || !all_there || !parts_.topic.health().ok()) {
-    return;
+  std::vector<std::pair<Named, Error>> refused;
+  {
+    std::lock_guard lock(mutex_);
+    std::uint64_t left = parts_.log.state(partition_).durable_end.value - forwarded_.value;
+    bool well = parts_.topic.health().ok();
+    if (mode_ == Mode::kSpilling && well && left <= kReturnEvents) {
+      mode_ = Mode::kReturning;
+    }
+    if (mode_ == Mode::kReturning && !well && in_flight_ == 0) {
+      spill_held(refused);
+      mode_ = Mode::kSpilling;
+    } else if (mode_ == Mode::kReturning && well && spilling_ == 0 && left == 0) {
+      send_held(refused);
+    }
+  }
+  for (auto& [named, error] : refused) {
+    named.batch.listener->appended(partition_, std::move(error));
+  }
+}
+
+// Everything before them is in the topic.
+void SpillLane::send_held(std::vector<std::pair<Named, Error>>& refused) {
+  while (!held_.empty()) {
+    Result<void> sent = send(held_.front());
+    if (!sent.ok() && (sent.error().code == Code::kFull || sent.error().code == Code::kUnavailable)) {
+      return;  // the next turn goes on, or spills them
+    }
+    if (!sent.ok()) {
+      refused.emplace_back(held_.front(), std::move(sent).error());
+    }
+    held_bytes_ -= held_.front().batch.payload.size();
+    held_.pop_front();
   }
   mode_ = Mode::kDirect;
   log_info("what was spilled has been forwarded to Kafka", {{"partition", partition_.value}});

@@ -44,8 +44,12 @@ class SpillLane {
   void save();
 
  private:
-  // Batches go to the topic; or wait until it is known what became of those before them; or go to the log.
-  enum class Mode { kDirect, kTurning, kSpilling };
+  enum class Mode {
+    kDirect,     // batches go to the topic
+    kTurning,    // are held until it is known what became of those before them
+    kSpilling,   // go to the log
+    kReturning,  // are held until the last of the log has been forwarded: under load it would never come
+  };
   struct Named {
     Append batch;
     MessageName name;
@@ -68,6 +72,7 @@ class SpillLane {
   void spill_held(std::vector<std::pair<Named, Error>>& refused);
   Result<bool> forward_next();
   void maybe_direct();
+  void send_held(std::vector<std::pair<Named, Error>>& refused);
 
   const SpillParts& parts_;
   const PartitionId partition_;

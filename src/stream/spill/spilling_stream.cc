@@ -19,14 +19,13 @@ constexpr int kSaveEvery = 50;  // of those turns
 
 class SpillingStream final : public Stream {
  public:
-  SpillingStream(std::unique_ptr<TopicStream> topic, std::unique_ptr<Metrics> log_metrics,
-                 std::unique_ptr<Stream> log, FileSystem& files, Metrics& metrics, const SpillOptions& options)
+  SpillingStream(std::unique_ptr<TopicStream> topic, std::unique_ptr<Metrics> log_metrics, std::unique_ptr<Stream> log,
+                 FileSystem& files, Metrics& metrics, const SpillOptions& options)
       : topic_(std::move(topic)),
         log_metrics_(std::move(log_metrics)),
         log_(std::move(log)),
         metrics_(metrics),
-        parts_{*topic_, *log_, files, options.folder, random_number(), options.held_bytes_max,
-               options.forward_only} {}
+        parts_{*topic_, *log_, files, options.folder, random_number(), options.held_bytes_max, options.forward_only} {}
   ~SpillingStream() override { stop(); }
 
   Result<void> open();
@@ -124,8 +123,8 @@ void SpillingStream::stop() {
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> open_spilling_stream(std::unique_ptr<TopicStream> topic, FileSystem& files, Clock& clock,
-                                                     Metrics& metrics, const SpillOptions& options) {
+Result<std::unique_ptr<Stream>> open_spilling_stream(std::unique_ptr<TopicStream> topic, FileSystem& files,
+                                                     Clock& clock, Metrics& metrics, const SpillOptions& options) {
   MR_TRY(files.make_folders(options.folder));
   LogOptions log = options.log;
   log.folder = options.folder + "/log";

@@ -1,7 +1,7 @@
 #pragma once
-// Stands before a topic: while Kafka is unavailable, batches go to a log of this machine, are acknowledged when they are
-// durable there, and are forwarded in their order once Kafka is back. Each batch has one name for its whole life, so
-// one whose fate was unknown when it was spilled, or that is forwarded twice, is counted once.
+// Stands before a topic: while Kafka is unavailable, batches go to a log of this machine, are acknowledged when they
+// are durable there, and are forwarded in their order once Kafka is back. Each batch has one name for its whole life,
+// so one whose fate was unknown when it was spilled, or that is forwarded twice, is counted once.
 //
 // Until it is forwarded a batch has no sequence number: its acknowledgement names the one that it will have if nobody
 // else writes to the partition.
@@ -31,7 +31,7 @@ struct SpillOptions {
 };
 
 // What was spilled before is forwarded first. `files`, `clock` and `metrics` must outlive the stream.
-Result<std::unique_ptr<Stream>> open_spilling_stream(std::unique_ptr<TopicStream> topic, FileSystem& files, Clock& clock,
-                                                     Metrics& metrics, const SpillOptions& options);
+Result<std::unique_ptr<Stream>> open_spilling_stream(std::unique_ptr<TopicStream> topic, FileSystem& files,
+                                                     Clock& clock, Metrics& metrics, const SpillOptions& options);
 
 }  // namespace millrace

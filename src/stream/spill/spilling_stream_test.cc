@@ -37,9 +37,9 @@ class FakeTopic final : public TopicStream {
       sent.swap(on_their_way_);
       for (const Sent& one : sent) {
         if (written_all_the_same_ && seen_.insert(key(one.name)).second) {
-          ASSERT_TRUE(append_and_wait(messages_, one.batch.partition, one.batch.events, one.batch.received,
-                                      one.batch.payload)
-                          .ok());
+          ASSERT_TRUE(
+              append_and_wait(messages_, one.batch.partition, one.batch.events, one.batch.received, one.batch.payload)
+                  .ok());
         }
       }
     }
