@@ -252,8 +252,11 @@ void IngestApi::Core::finish(std::unique_ptr<IngestRequest> request) {
   } else {
     metrics_.add(Metric::kIngestRefusedRequests);
     // A full queue empties by itself in a moment; a full or broken disk doesn't.
-    bool only_busy = request->error()->code == Code::kFull && stream_.health().ok();
-    response = only_busy ? busy(request->error()->message) : out_of_service(request->error()->message);
+    const Error& error = *request->error();
+    bool only_busy = error.code == Code::kFull && stream_.health().ok();
+    response = error.code == Code::kInvalid ? body_too_large(error.message)
+               : only_busy                  ? busy(error.message)
+                                            : out_of_service(error.message);
   }
   std::unique_ptr<http::Exchange> exchange = std::move(request->exchange);
   give_back(std::move(request));

@@ -1,6 +1,6 @@
 #pragma once
-// The ordered, durable record of everything that was accepted, in partitions. Kinds: log/ (segment files, the default)
-// and memory/ (tests).
+// The ordered, durable record of everything that was accepted, in partitions. Kinds: log/ (segment files, the default),
+// kafka/ (a topic; spill/ stands before it while it is away) and memory/ (tests).
 
 #include <cstdint>
 #include <memory>
@@ -14,8 +14,8 @@
 namespace millrace {
 
 // Told once for each append, from a thread of the stream's: durable, or not. After an error nobody may acknowledge.
-// kFull means that nothing of it was written. kUnavailable means that a write or sync failed: it isn't read by this
-// process, but after a restart it may turn out to have reached the disk.
+// kFull and kInvalid mean that nothing of it was written. kUnavailable means that a write or sync failed: it isn't read
+// by this process, but after a restart it may turn out to have reached the disk.
 class AppendListener {
  public:
   virtual ~AppendListener() = default;
@@ -63,7 +63,7 @@ class Stream {
   virtual std::uint16_t partitions() const = 0;
   // Takes the batch to be written; never blocks. An error at once (the listener isn't told then): kFull when the bound
   // of waiting bytes is reached or the disk is nearly full, kUnavailable after a write or sync failed (nothing is taken
-  // until a restart).
+  // until a restart), kInvalid when it is larger than one batch may be.
   virtual Result<void> append(const Append& batch) = 0;
   virtual Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) = 0;
   virtual PartitionState state(PartitionId partition) = 0;

@@ -12,10 +12,21 @@ namespace {
 
 using Options = std::vector<std::pair<std::string, std::string>>;
 
-// What "acknowledged" stands on.
-constexpr std::array<std::string_view, 8> kOurs = {
-    "acks",     "request.required.acks", "enable.idempotence",  "transactional.id", "enable.auto.commit",
-    "group.id", "auto.offset.reset",     "metadata.broker.list"};
+// What "acknowledged" and the counting of messages stand on.
+constexpr std::array<std::string_view, 14> kOurs = {"acks",
+                                                    "request.required.acks",
+                                                    "enable.idempotence",
+                                                    "transactional.id",
+                                                    "enable.auto.commit",
+                                                    "group.id",
+                                                    "auto.offset.reset",
+                                                    "isolation.level",
+                                                    "enable.partition.eof",
+                                                    "bootstrap.servers",
+                                                    "metadata.broker.list",
+                                                    "message.max.bytes",
+                                                    "message.timeout.ms",
+                                                    "delivery.timeout.ms"};
 
 void log_of_library(const rd_kafka_t*, int level, const char* facility, const char* text) {
   constexpr int kWarning = 4;  // of syslog
@@ -51,16 +62,18 @@ Options common(const KafkaClientOptions& options) {
           {"socket.keepalive.enable", "true"},
           {"reconnect.backoff.max.ms", "1000"},
           {"allow.auto.create.topics", "false"},
-          {"message.max.bytes", std::to_string(kMessageBytesMax)}};
+          {"message.max.bytes", std::to_string(options.message_bytes_max)}};
 }
 
+// No message has a timeout of its own: one would fail and those behind it go on, out of their order. The stream gives
+// all of them up together.
 Options of_producer(const KafkaClientOptions& options) {
   Options all = common(options);
   Options own = {{"acks", "all"},
                  {"enable.idempotence", "true"},
                  {"compression.codec", options.compression},
                  {"linger.ms", std::to_string(options.linger_ms)},
-                 {"message.timeout.ms", std::to_string(options.timeout_ms)},
+                 {"message.timeout.ms", "0"},
                  {"request.timeout.ms", std::to_string(std::min<std::int64_t>(options.timeout_ms, 10'000))},
                  {"queue.buffering.max.messages", "1000000"},
                  {"queue.buffering.max.kbytes", "2097151"}};
@@ -68,9 +81,11 @@ Options of_producer(const KafkaClientOptions& options) {
   return all;
 }
 
+// What a partition has doesn't depend on transactions of others.
 Options of_consumer(const KafkaClientOptions& options) {
   Options all = common(options);
-  Options own = {{"auto.offset.reset", "error"},         {"check.crcs", "true"},
+  Options own = {{"auto.offset.reset", "error"},         {"isolation.level", "read_uncommitted"},
+                 {"enable.partition.eof", "true"},       {"check.crcs", "true"},
                  {"fetch.wait.max.ms", "100"},           {"fetch.error.backoff.ms", "50"},
                  {"fetch.message.max.bytes", "4194304"}, {"queued.max.messages.kbytes", "16384"}};
   all.insert(all.end(), own.begin(), own.end());

@@ -1,7 +1,6 @@
 #pragma once
 // librdkafka's handles as owners, and its settings. The only room that knows that library; its errors end here.
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,9 +25,6 @@ struct Destroy {
 };
 template <typename T>
 using Owned = std::unique_ptr<T, Destroy>;
-
-// Messages up to so many bytes: a record is never split. Brokers take requests of 100 MiB.
-inline constexpr std::int64_t kMessageBytesMax = 68'157'440;
 
 // kInvalid: a setting that librdkafka doesn't know, or that would break a promise.
 Result<Owned<rd_kafka_t>> open_producer(const KafkaClientOptions& options);

@@ -11,12 +11,17 @@
 
 namespace millrace {
 
+// Messages up to so many bytes in a topic that Millrace makes: a record is never split. Brokers take requests of 100
+// MiB.
+inline constexpr std::int64_t kMessageBytesMax = 68'157'440;
+
 struct KafkaClientOptions {
   std::string brokers;  // host:port, separated by commas
   std::string topic;
   std::string compression = "lz4";
   std::int64_t linger_ms = 2;
   std::int64_t timeout_ms = 30'000;  // of a message, and of opening
+  std::int64_t message_bytes_max = kMessageBytesMax;
   // Settings of librdkafka, name and value; over everything here but what a promise stands on.
   std::vector<std::pair<std::string, std::string>> more;
 };

@@ -2,12 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/log.h"
-
 namespace millrace::kafka {
 namespace {
-
-constexpr int kDrainMs = 10'000;
 
 // A number that travels with a message through the library; null would be none.
 void* opaque_of(std::uint64_t ticket) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(ticket + 1)); }
@@ -26,27 +22,37 @@ Report report_of(const rd_kafka_message_t& message) {
 
 }  // namespace
 
-Result<std::unique_ptr<Producer>> Producer::open(const KafkaClientOptions& options) {
-  std::unique_ptr<Producer> producer(new Producer(options));
-  MR_TRY(producer->begin());
-  return producer;
-}
-
 Result<void> Producer::begin() {
-  MR_ASSIGN(client_, open_producer(options_));
-  topic_.reset(rd_kafka_topic_new(client_.get(), options_.topic.c_str(), nullptr));
-  if (topic_ == nullptr) {
+  MR_ASSIGN(Owned<rd_kafka_t> client, open_producer(options_));
+  Owned<rd_kafka_topic_t> topic(rd_kafka_topic_new(client.get(), options_.topic.c_str(), nullptr));
+  if (topic == nullptr) {
     return invalid(fmt::format("kafka.topic \"{}\" can't be used: {}", options_.topic, text_of(rd_kafka_last_error())));
   }
-  queue_.reset(rd_kafka_queue_get_main(client_.get()));
+  std::lock_guard lock(mutex_);
+  queue_.reset(rd_kafka_queue_get_main(client.get()));
+  topic_ = std::move(topic);
+  client_ = std::move(client);
   return {};
+}
+
+void Producer::end() {
+  Owned<rd_kafka_t> client;  // goes last, and not under the lock: it joins its threads
+  Owned<rd_kafka_topic_t> topic;
+  Owned<rd_kafka_queue_t> queue;
+  std::lock_guard lock(mutex_);
+  client.swap(client_);
+  topic.swap(topic_);
+  queue.swap(queue_);
 }
 
 Result<void> Producer::send(PartitionId partition, const MessageInfo& info, std::string_view payload,
                             std::uint64_t ticket) {
   std::lock_guard lock(mutex_);
+  if (client_ == nullptr) {
+    return unavailable("Kafka's client begins anew");
+  }
   format_message_info(info, header_);
-  // The value isn't copied: it stays as it is until its report.
+  // The value isn't copied.
   rd_kafka_resp_err_t error = rd_kafka_producev(
       client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition.value), RD_KAFKA_V_MSGFLAGS(0),
       RD_KAFKA_V_VALUE(const_cast<char*>(payload.data()), payload.size()),
@@ -92,34 +98,11 @@ Producer::Polled Producer::poll(int timeout_ms, const Take& take) {
   for (int i = 0; i < kEventsMax && poll_once(i == 0 ? timeout_ms : 0, take, polled); ++i) {
   }
   std::array<char, 256> why{};
-  if (rd_kafka_fatal_error(client_.get(), why.data(), why.size()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  polled.over = rd_kafka_fatal_error(client_.get(), why.data(), why.size()) != RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (polled.over) {
     polled.trouble = why.data();
-    log_error("Kafka's client can't go on, it begins anew", {{"reason", polled.trouble}});
-    begin_anew(take);
   }
   return polled;
-}
-
-// What waits is reported as failed. It may lie in the topic all the same, or come there later: its number tells.
-void Producer::begin_anew(const Take& take) {
-  std::lock_guard lock(mutex_);
-  rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-  Polled ignored;
-  for (int i = 0; i < kDrainMs / 100 && rd_kafka_outq_len(client_.get()) > 0; ++i) {
-    poll_once(100, take, ignored);
-  }
-  while (poll_once(0, take, ignored)) {
-  }
-  queue_.reset();
-  topic_.reset();
-  if (Result<void> begun = begin(); !begun.ok()) {
-    log_error("Kafka's client could not begin anew", {{"reason", begun.error().message}});
-  }
-}
-
-void Producer::give_up() {
-  std::lock_guard lock(mutex_);
-  rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 }
 
 }  // namespace millrace::kafka

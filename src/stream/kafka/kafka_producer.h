@@ -1,8 +1,6 @@
 #pragma once
-// Sends messages and says what became of each. After an error that librdkafka can't get over it begins anew with a
-// client of its own accord.
+// Sends messages and says what became of each.
 
-#include <atomic>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -20,33 +18,37 @@ struct Report {
   Result<std::int64_t> offset;
 };
 
+// send() may be called from any thread, the others from one at a time.
 class Producer {
  public:
-  using Take = std::function<void(Report report)>;
+  using Take = std::function<void(const Report& report)>;
 
-  static Result<std::unique_ptr<Producer>> open(const KafkaClientOptions& options);
+  explicit Producer(KafkaClientOptions options) : options_(std::move(options)) {}
+  ~Producer() { end(); }
 
-  // Any thread. `payload` must stay as it is until the report, which has the ticket. kFull: too much waits.
+  // kInvalid: of the settings.
+  Result<void> begin();
+  // Forgets what waits, without a report. It may lie in the topic all the same, or come there later; what was sent
+  // before another comes there before it, or not at all. Nothing is sent until begin().
+  void end();
+
+  // `payload` must stay as it is until the report, which has the ticket, or end(). kFull: too much waits.
   Result<void> send(PartitionId partition, const MessageInfo& info, std::string_view payload, std::uint64_t ticket);
 
   struct Polled {
     bool brokers_down = false;  // none of them can be reached
+    bool over = false;          // the client can't go on: begin anew
     std::string trouble;        // the newest that was said, if any
   };
-  // Waits so long for reports, then gives all that are there. One thread.
+  // Waits so long for reports, then gives all that are there.
   Polled poll(int timeout_ms, const Take& take);
-  // Gives up on everything that waits: reports come with the next poll.
-  void give_up();
 
  private:
-  explicit Producer(const KafkaClientOptions& options) : options_(options) {}
-  Result<void> begin();
-  void begin_anew(const Take& take);
   bool poll_once(int timeout_ms, const Take& take, Polled& polled);
 
   const KafkaClientOptions options_;
-  std::mutex mutex_;  // held while the client is used to send, or replaced
-  Owned<rd_kafka_t> client_;
+  std::mutex mutex_;          // held while the client is used to send, or replaced
+  Owned<rd_kafka_t> client_;  // null after end()
   Owned<rd_kafka_topic_t> topic_;
   Owned<rd_kafka_queue_t> queue_;
   std::string header_;  // of the message that is sent

@@ -42,7 +42,7 @@ Result<Owned<rd_kafka_message_t>> MessageReader::next(int timeout_ms) {
   if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
     return gone();
   }
-  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     return unavailable(fmt::format("the topic can't be read: {}", text_of(message->err)));
   }
   return message;
@@ -75,7 +75,7 @@ Result<bool> KafkaReader::fetch(std::int64_t end) {
   TimeNs deadline = clock_.monotonic() + kPatienceNs;
   while (ahead_ == nullptr) {
     Result<Owned<rd_kafka_message_t>> message = messages_.next(kFetchMs);
-    if (message.ok() && (*message)->offset >= next_.offset) {
+    if (message.ok() && (*message)->err == RD_KAFKA_RESP_ERR_NO_ERROR && (*message)->offset >= next_.offset) {
       ahead_ = std::move(*message);
     } else if (!message.ok() && clock_.monotonic() >= deadline) {
       begun_ = false;

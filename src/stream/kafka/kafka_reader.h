@@ -17,7 +17,8 @@ class MessageReader {
 
   // The next message is the first at or behind `offset`.
   Result<void> seek(std::int64_t offset);
-  // kUnavailable: Kafka has given none in `timeout_ms`, or says why it can't. The message is the caller's.
+  // kUnavailable: Kafka has given none in `timeout_ms`, or says why it can't. One with the error PARTITION_EOF says
+  // that its offset is the end at the moment.
   Result<Owned<rd_kafka_message_t>> next(int timeout_ms);
 
  private:

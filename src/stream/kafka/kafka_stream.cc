@@ -29,8 +29,21 @@ using kafka::TopicPartition;
 constexpr TimeNs kMillisecond = 1'000'000;
 constexpr int kPollMs = 50;
 constexpr TimeNs kSaveEvery = 10'000 * kMillisecond;
-constexpr int kReadMs = 1'000;
+constexpr int kPauseMs = 200;
+constexpr std::int64_t kReadMs = 1'000;
 constexpr int kAskMs = 2'000;
+constexpr std::int64_t kBytesBesideABatch = 4'096;  // header, and what Kafka's batch has around it
+
+// What was read or acknowledged once is there, unless brokers have lost it.
+Result<void> judge_end(const std::string& topic, PartitionId id, std::int64_t end, std::int64_t known) {
+  if (end >= known) {
+    return {};
+  }
+  return corrupt(fmt::format(
+      "partition {} of the topic {} ends at offset {}, but messages up to {} were there: the topic was made anew, or "
+      "its brokers have lost their end. Begin a new generation, with a new topic and data folder",
+      id.value, topic, end, known));
+}
 
 class KafkaStream final : public TopicStream {
  public:
@@ -44,7 +57,8 @@ class KafkaStream final : public TopicStream {
   std::uint16_t partitions() const override { return options_.partitions; }
   Result<void> append(const Append& batch) override { return take(batch, std::nullopt); }
   Result<void> append_as(const Append& batch, const MessageName& name) override { return take(batch, name); }
-  void give_up() override { producer_->give_up(); }
+  void give_up() override { given_up_ = true; }
+  std::size_t batch_bytes_max() const override { return batch_bytes_max_; }
   Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) override;
   PartitionState state(PartitionId partition) override { return at(partition).state(); }
   SequenceNumber first_at(PartitionId partition, TimeNs at) override;
@@ -63,18 +77,21 @@ class KafkaStream final : public TopicStream {
   }
   Result<void> take(const Append& batch, const std::optional<MessageName>& name);
   Result<void> open_control();
-  Result<kafka::Watermarks> ask_marks(PartitionId id);
-  Result<void> reach_topic(TimeNs deadline);
-  Result<void> open_partition(PartitionId id, std::uint64_t producer, TimeNs deadline);
-  Result<void> read_up_to(PartitionId id, std::int64_t offset);
+  Result<std::vector<kafka::Watermarks>> ask_marks();
+  Result<std::int64_t> reach_topic(TimeNs deadline);
+  Result<void> open_partitions(TimeNs deadline);
+  Result<void> read_up_to(PartitionId id, std::int64_t offset, std::int64_t patience_ms);
 
   void poll();
+  void begin_anew(const std::string& why);
+  void fail_all(const Error& why);
+  std::optional<Error> over();
   void note_waiting(bool answered, const std::string& trouble);
   void tell(std::vector<Told>& told);
 
   void watch();
   void watch_once();
-  Result<void> look_at(PartitionId id);
+  Result<void> look_at(PartitionId id, const kafka::Watermarks& marks);
   void give_up_old(PartitionId id);
   void save(bool now);
   void kick();
@@ -87,11 +104,13 @@ class KafkaStream final : public TopicStream {
   Clock& clock_;
   Metrics& metrics_;
   const KafkaOptions options_;
+  std::size_t batch_bytes_max_ = 0;
   kafka::Owned<rd_kafka_t> control_;  // for questions; the watch's
   std::unique_ptr<Producer> producer_;
   std::vector<std::unique_ptr<TopicPartition>> partitions_;
   std::atomic<std::size_t> waiting_bytes_ = 0;
   std::atomic<TimeNs> oldest_waiting_ = 0;  // monotonic; 0: nothing waits
+  std::atomic<bool> given_up_ = false;
 
   std::mutex mutex_;  // of what follows
   std::condition_variable woken_;
@@ -113,14 +132,14 @@ class KafkaStream final : public TopicStream {
 Result<void> KafkaStream::open() {
   MR_TRY(files_.make_folders(options_.folder));
   MR_TRY(open_control());
-  MR_ASSIGN(producer_, Producer::open(options_.client));
   TimeNs deadline = clock_.monotonic() + options_.client.timeout_ms * kMillisecond;
-  MR_TRY(reach_topic(deadline));
-  std::uint64_t producer = random_number();
-  for (std::uint16_t i = 0; i < options_.partitions; ++i) {
-    MR_TRY(open_partition(PartitionId(i), producer, deadline));
-  }
-  seen_ends_.assign(options_.partitions, 0);
+  MR_ASSIGN(std::int64_t message_bytes_max, reach_topic(deadline));
+  batch_bytes_max_ = static_cast<std::size_t>(message_bytes_max - kBytesBesideABatch);
+  KafkaClientOptions client = options_.client;
+  client.message_bytes_max = message_bytes_max;
+  producer_ = std::make_unique<Producer>(client);
+  MR_TRY(producer_->begin());
+  MR_TRY(open_partitions(deadline));
   save(true);
   poller_ = std::make_unique<Thread>("kafka-reports", [this] { poll(); });
   watcher_ = std::make_unique<Thread>("kafka-watch", [this] { watch(); });
@@ -136,19 +155,20 @@ Result<void> KafkaStream::open_control() {
 }
 
 // A client that had no answer is replaced: it would go on asking a leader that is dead.
-Result<kafka::Watermarks> KafkaStream::ask_marks(PartitionId id) {
-  Result<kafka::Watermarks> marks = kafka::watermarks(control_.get(), options_.client.topic, id.value, kAskMs);
+Result<std::vector<kafka::Watermarks>> KafkaStream::ask_marks() {
+  Result<std::vector<kafka::Watermarks>> marks =
+      kafka::watermarks(control_.get(), options_.client.topic, options_.partitions, kAskMs);
   if (!marks.ok()) {
     MR_TRY(open_control());
   }
   return marks;
 }
 
-Result<void> KafkaStream::reach_topic(TimeNs deadline) {
+Result<std::int64_t> KafkaStream::reach_topic(TimeNs deadline) {
   kafka::TopicPlan plan{options_.client.topic, options_.partitions, options_.replication, options_.min_insync};
   for (bool said = false;; said = true) {
     auto left_ms = static_cast<int>((deadline - clock_.monotonic()) / kMillisecond);
-    Result<void> there = kafka::ensure_topic(control_.get(), plan, std::clamp(left_ms, 100, 5'000));
+    Result<std::int64_t> there = kafka::ensure_topic(control_.get(), plan, std::clamp(left_ms, 100, 5'000));
     bool again = !there.ok() && there.error().code == Code::kUnavailable && clock_.monotonic() < deadline;
     if (!again) {
       return there;
@@ -157,46 +177,62 @@ Result<void> KafkaStream::reach_topic(TimeNs deadline) {
       log_warning("Kafka is not there yet, it is asked again",
                   {{"brokers", options_.client.brokers}, {"reason", there.error().message}});
     }
-    rd_kafka_poll(control_.get(), 200);
+    rd_kafka_poll(control_.get(), kPauseMs);
   }
 }
 
-Result<void> KafkaStream::open_partition(PartitionId id, std::uint64_t producer, TimeNs deadline) {
-  MR_ASSIGN(PartitionIndex index, load_index(files_, options_.folder, options_.generation, id));
-  partitions_.push_back(std::make_unique<TopicPartition>(options_.generation, id, producer, std::move(index)));
-  saved_ends_.push_back(-1);
-  TopicPartition& partition = *partitions_.back();
-  Result<kafka::Watermarks> marks = unavailable("");
-  do {
-    marks = ask_marks(id);
-  } while (!marks.ok() && clock_.monotonic() < deadline);
+Result<void> KafkaStream::open_partitions(TimeNs deadline) {
+  Result<std::vector<kafka::Watermarks>> marks = ask_marks();
+  while (!marks.ok() && clock_.monotonic() < deadline) {
+    rd_kafka_poll(control_.get(), kPauseMs);
+    marks = ask_marks();
+  }
   if (!marks.ok()) {
     return marks.error();
   }
-  std::int64_t known = partition.end_offset();
-  if (marks->high < known) {
-    return corrupt(fmt::format(
-        "partition {} of the topic {} ends at offset {}, but messages up to {} were read from it: the topic was made "
-        "anew, or its brokers have lost their end. Begin a new generation, with a new topic and data folder",
-        id.value, options_.client.topic, marks->high, known));
+  std::uint64_t producer = random_number();
+  for (std::uint16_t i = 0; i < options_.partitions; ++i) {
+    PartitionId id(i);
+    MR_ASSIGN(PartitionIndex index, load_index(files_, options_.folder, options_.generation, id));
+    partitions_.push_back(std::make_unique<TopicPartition>(options_.generation, id, producer, std::move(index)));
+    const kafka::Watermarks& ends = (*marks)[i];
+    MR_TRY(judge_end(options_.client.topic, id, ends.high, at(id).end_offset()));
+    MR_TRY(at(id).drop_before(ends.low));
+    MR_TRY(read_up_to(id, ends.high, options_.client.timeout_ms));
   }
-  MR_TRY(partition.drop_before(marks->low));
-  return read_up_to(id, marks->high);
+  saved_ends_.assign(options_.partitions, -1);
+  seen_ends_.assign(options_.partitions, 0);
+  return {};
 }
 
-// Counts what lies in the topic between the index's end and `offset`, and what somebody waits for.
-Result<void> KafkaStream::read_up_to(PartitionId id, std::int64_t offset) {
+// Counts what lies in the topic between the index's end and `offset`, and what somebody waits for. kUnavailable when
+// nothing more has come for that long.
+Result<void> KafkaStream::read_up_to(PartitionId id, std::int64_t offset, std::int64_t patience_ms) {
   TopicPartition& partition = at(id);
   if (partition.end_offset() >= offset && !partition.must_be_read()) {
     return {};
   }
   MessageReader reader(options_.client, id);
   MR_TRY(reader.seek(partition.end_offset()));
+  TimeNs last = clock_.monotonic();
   while (partition.end_offset() < offset || partition.must_be_read()) {
-    MR_ASSIGN(kafka::Owned<rd_kafka_message_t> message, reader.next(kReadMs));
-    MR_ASSIGN(std::optional<MessageInfo> info, kafka::info_of(*message));
+    Result<kafka::Owned<rd_kafka_message_t>> message = reader.next(kPauseMs);
+    if (!message.ok()) {
+      if (clock_.monotonic() - last > patience_ms * kMillisecond) {
+        return message.error();
+      }
+      continue;
+    }
+    if ((*message)->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      if ((*message)->offset >= offset && !partition.must_be_read()) {
+        return {};  // the last ones are marks of transactions of somebody else
+      }
+      continue;
+    }
+    last = clock_.monotonic();
+    MR_ASSIGN(std::optional<MessageInfo> info, kafka::info_of(**message));
     std::vector<Told> told;
-    if (!partition.found(message->offset, info, message->len, told)) {
+    if (!partition.found((*message)->offset, info, (*message)->len, told)) {
       metrics_.add(Metric::kStreamSkipped);
     }
     tell(told);
@@ -211,6 +247,9 @@ Result<void> KafkaStream::take(const Append& batch, const std::optional<MessageN
   TopicPartition& partition = at(batch.partition);
   MR_TRY(health());
   std::size_t size = batch.payload.size();
+  if (size > batch_bytes_max_) {
+    return invalid(batch_too_large(size, batch_bytes_max_));
+  }
   std::size_t before = waiting_bytes_.fetch_add(size);
   Result<void> taken;
   if (before > 0 && before + size > options_.waiting_bytes_max) {
@@ -240,7 +279,8 @@ void KafkaStream::tell(std::vector<Told>& told) {
 
 void KafkaStream::poll() {
   std::vector<Told> told;
-  for (bool quit = false; !quit;) {
+  std::optional<Error> why = over();
+  for (; !why; why = over()) {
     bool answered = false;
     Producer::Polled polled = producer_->poll(kPollMs, [&](const kafka::Report& report) {
       answered = answered || report.offset.ok();
@@ -253,9 +293,39 @@ void KafkaStream::poll() {
       kick();
     }
     note_waiting(answered, polled.trouble);
-    std::lock_guard lock(mutex_);
-    quit = quit_;
+    if (polled.over) {
+      log_error("Kafka's client can't go on, it begins anew", {{"reason", polled.trouble}});
+      begin_anew(polled.trouble);
+    } else if (given_up_.exchange(false)) {
+      begin_anew("it was given up");
+    } else if (waiting_ms() > options_.client.timeout_ms) {
+      begin_anew(fmt::format("not within {} s", options_.client.timeout_ms / 1'000));
+    }
   }
+  producer_->end();
+  fail_all(*why);
+}
+
+// All that waits is given up together: were only some of it, what lies behind would come into the topic before them.
+void KafkaStream::begin_anew(const std::string& why) {
+  producer_->end();
+  fail_all(unavailable(fmt::format("Kafka did not acknowledge it: {}", why)));
+  if (Result<void> begun = producer_->begin(); !begun.ok()) {
+    broken(begun.error());
+  }
+}
+
+void KafkaStream::fail_all(const Error& why) {
+  std::vector<Told> told;
+  for (const std::unique_ptr<TopicPartition>& partition : partitions_) {
+    partition->fail(why, told);
+  }
+  tell(told);
+}
+
+std::optional<Error> KafkaStream::over() {
+  std::lock_guard lock(mutex_);
+  return quit_ ? unavailable("the stream was stopped before Kafka answered") : broken_;
 }
 
 void KafkaStream::note_waiting(bool answered, const std::string& trouble) {
@@ -297,17 +367,11 @@ void KafkaStream::available_again() {
   trouble_.reset();
 }
 
+// What waits is told by the thread of the reports.
 void KafkaStream::broken(const Error& why) {
   log_error("the topic can't be used any longer", {{"reason", why.message}});
-  std::vector<Told> told;
-  {
-    std::lock_guard lock(mutex_);
-    broken_ = unavailable(why.message);
-  }
-  for (const std::unique_ptr<TopicPartition>& partition : partitions_) {
-    partition->fail(unavailable(why.message), told);
-  }
-  tell(told);
+  std::lock_guard lock(mutex_);
+  broken_ = unavailable(why.message);
   metrics_.set(Metric::kStreamFailed, 1);
 }
 
@@ -343,14 +407,22 @@ void KafkaStream::watch() {
 
 void KafkaStream::watch_once() {
   rd_kafka_poll(control_.get(), 0);
+  std::vector<std::int64_t> known;
+  for (const std::unique_ptr<TopicPartition>& partition : partitions_) {
+    known.push_back(partition->end_offset());
+  }
+  Result<std::vector<kafka::Watermarks>> marks = ask_marks();
+  if (!marks.ok()) {
+    return marks.error().code == Code::kUnavailable ? unavailable_now(marks.error()) : broken(marks.error());
+  }
   std::uint64_t bytes = 0;
   for (std::uint16_t i = 0; i < options_.partitions; ++i) {
-    Result<void> looked = look_at(PartitionId(i));
-    if (!looked.ok() && looked.error().code != Code::kUnavailable) {
-      return broken(looked.error());
+    Result<void> looked = judge_end(options_.client.topic, PartitionId(i), (*marks)[i].high, known[i]);
+    if (looked.ok()) {
+      looked = look_at(PartitionId(i), (*marks)[i]);
     }
     if (!looked.ok()) {
-      return unavailable_now(std::move(looked).error());
+      return broken(looked.error());
     }
     give_up_old(PartitionId(i));
     bytes += at(PartitionId(i)).state().bytes;
@@ -362,14 +434,13 @@ void KafkaStream::watch_once() {
   save(false);
 }
 
-Result<void> KafkaStream::look_at(PartitionId id) {
+Result<void> KafkaStream::look_at(PartitionId id, const kafka::Watermarks& marks) {
   TopicPartition& partition = at(id);
-  MR_ASSIGN(kafka::Watermarks marks, ask_marks(id));
   MR_TRY(partition.drop_before(marks.low));
   // What was there a turn ago and isn't counted is no message of ours that is still being reported.
   std::int64_t old = std::exchange(seen_ends_[id.value], marks.high);
   if (partition.must_be_read() || partition.end_offset() < old) {
-    Result<void> read = read_up_to(id, old);
+    Result<void> read = read_up_to(id, old, kReadMs);
     if (!read.ok() && read.error().code != Code::kUnavailable) {
       return read;
     }
@@ -452,10 +523,10 @@ void KafkaStream::stop() {
     return std::any_of(partitions_.begin(), partitions_.end(),
                        [](const auto& partition) { return partition->oldest_waiting().has_value(); });
   };
-  TimeNs deadline = clock_.monotonic() + (options_.client.timeout_ms + 1'000) * kMillisecond;
-  while (poller_ != nullptr && waits() && clock_.monotonic() < deadline) {
+  // Not longer than a message may wait: the thread of the reports gives up then.
+  while (poller_ != nullptr && waits()) {
     if (!health().ok()) {
-      producer_->give_up();
+      give_up();
     }
     std::unique_lock lock(mutex_);
     woken_.wait_for(lock, std::chrono::milliseconds(5));
@@ -465,19 +536,20 @@ void KafkaStream::stop() {
     quit_ = true;
   }
   woken_.notify_all();
+  bool opened = watcher_ != nullptr;
   poller_.reset();
   watcher_.reset();
-  std::vector<Told> told;
-  for (const std::unique_ptr<TopicPartition>& partition : partitions_) {
-    partition->fail(unavailable("the stream was stopped before Kafka answered"), told);
-  }
-  tell(told);
-  if (partitions_.size() == options_.partitions) {
+  if (opened) {
     save(true);
   }
 }
 
 }  // namespace
+
+std::string batch_too_large(std::size_t bytes, std::size_t bytes_max) {
+  return fmt::format("{} bytes of events are too many for one message of the topic, which takes {}: send fewer at once",
+                     bytes, bytes_max);
+}
 
 Result<std::unique_ptr<TopicStream>> open_kafka_stream(FileSystem& files, Clock& clock, Metrics& metrics,
                                                        const KafkaOptions& options) {

@@ -6,6 +6,7 @@
 // <folder>/<partition>.index     places to count on from; without it the topic is read from its begin
 
 #include <memory>
+#include <string>
 
 #include "base/metrics.h"
 #include "base/result.h"
@@ -17,13 +18,19 @@
 
 namespace millrace {
 
+// Why a batch is refused.
+std::string batch_too_large(std::size_t bytes, std::size_t bytes_max);
+
 // What a stream that stands between others and the topic needs more.
 class TopicStream : public Stream {
  public:
   // As append(), under a name: what was sent under it before is counted once, and told as an empty range.
   virtual Result<void> append_as(const Append& batch, const MessageName& name) = 0;
-  // Whatever is on its way is told soon that it failed. It may lie in the topic all the same, or come there later.
+  // Whatever is on its way is told soon that it failed. It may lie in the topic all the same, or come there later; but
+  // not without what was sent to its partition before it.
   virtual void give_up() = 0;
+  // A larger one is refused with kInvalid.
+  virtual std::size_t batch_bytes_max() const = 0;
 };
 
 // Makes the topic if it is absent, and reads it up to its end. kUnavailable: Kafka doesn't answer in client.timeout_ms;

@@ -27,11 +27,12 @@ class KafkaStreamTest : public testing::Test {
   }
   // What somebody else writes into the topic, as a message with that header.
   void write(const MessageInfo& info, std::string_view value) {
-    auto producer = kafka::Producer::open(place_.options().client).value();
-    ASSERT_TRUE(producer->send(zero_, info, value, 0).ok());
+    kafka::Producer producer(place_.options().client);
+    ASSERT_TRUE(producer.begin().ok());
+    ASSERT_TRUE(producer.send(zero_, info, value, 0).ok());
     bool done = false;
     while (!done) {
-      producer->poll(100, [&](const kafka::Report& report) { done = report.offset.ok(); });
+      producer.poll(100, [&](const kafka::Report& report) { done = report.offset.ok(); });
     }
   }
   std::vector<std::string> read_all(Stream& stream) {
@@ -171,6 +172,38 @@ TEST_F(KafkaStreamTest, RetentionDeletesFromTheTopicWhatWasReleased) {
   stream = open();
   EXPECT_EQ(stream->state(zero_).begin, SequenceNumber(40));
   EXPECT_EQ(stream->state(zero_).durable_end, SequenceNumber(60));
+}
+
+TEST_F(KafkaStreamTest, AfterWhatWasGivenUpTheNextIsTakenAsEver) {
+  std::unique_ptr<TopicStream> stream = open();
+  RecordingListener listener;
+  auto append = [&](std::uint64_t number) {
+    Result<void> taken = unavailable("");
+    while (!taken.ok()) {  // for a moment it is refused, while the client begins anew
+      taken = stream->append_as({zero_, 1, 100, "x", &listener}, {0xabc, number});
+      ASSERT_TRUE(taken.ok() || taken.error().code == Code::kUnavailable) << taken.error().message;
+    }
+  };
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    append(i);
+    if (i % 10 == 9) {
+      stream->give_up();
+      listener.wait(i + 1);
+    }
+  }
+  for (std::uint64_t i = 0; i < 50; ++i) {  // whatever became of it
+    append(i);
+  }
+  listener.wait(100);
+  EXPECT_EQ(stream->state(zero_).durable_end, SequenceNumber(50));
+  EXPECT_EQ(read_all(*stream).size(), 50U);
+}
+
+TEST_F(KafkaStreamTest, ABatchThatIsTooLargeForAMessageIsRefusedAtOnce) {
+  std::unique_ptr<TopicStream> stream = open();
+  std::string large(stream->batch_bytes_max() + 1, 'x');
+  RecordingListener listener;
+  EXPECT_EQ(stream->append({zero_, 1, 100, large, &listener}).error().code, Code::kInvalid);
 }
 
 TEST_F(KafkaStreamTest, ASettingThatAPromiseStandsOnCanNotBeTakenAway) {

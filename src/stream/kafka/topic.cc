@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -11,6 +13,7 @@ namespace millrace::kafka {
 namespace {
 
 constexpr int kReplication = 3;
+constexpr std::int64_t kMessageBytesMin = 64 << 10;
 
 struct DestroyAdmin {
   void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
@@ -147,8 +150,8 @@ Result<Configs> describe(rd_kafka_t* handle, const std::string& name, int timeou
   return configs;
 }
 
-// A topic that somebody else made may lack what Millrace's own have.
-Result<void> judge_configs(const std::string& name, const Configs& configs) {
+// A topic that somebody else made may lack what Millrace's own have. How large its messages may be.
+Result<std::int64_t> judge_configs(const std::string& name, const Configs& configs) {
   auto value = [&](const char* key) {
     auto found = configs.find(key);
     return found == configs.end() ? std::string() : found->second;
@@ -165,12 +168,40 @@ Result<void> judge_configs(const std::string& name, const Configs& configs) {
         "Kafka gives up messages of the topic by age or size, also those that are not stored yet",
         {{"topic", name}, {"retention_ms", value("retention.ms")}, {"retention_bytes", value("retention.bytes")}});
   }
+  std::int64_t bytes_max = std::strtoll(value("max.message.bytes").c_str(), nullptr, 10);
+  if (bytes_max < kMessageBytesMin) {
+    return invalid(fmt::format("the topic {} takes messages of {} bytes at most: set its max.message.bytes to {}", name,
+                               bytes_max, kMessageBytesMax));
+  }
+  if (bytes_max < kMessageBytesMax) {
+    log_warning("requests that are larger than the topic's max.message.bytes are refused",
+                {{"topic", name}, {"max_message_bytes", bytes_max}, {"better", kMessageBytesMax}});
+  }
+  return std::min(bytes_max, kMessageBytesMax);
+}
+
+// librdkafka's own call for a partition's ends waits for ever for a broker that died, this one doesn't. Kafka takes the
+// two ends as points in time.
+Result<void> ask_offsets(rd_kafka_t* handle, const std::string& topic, std::int64_t which, int timeout_ms,
+                         std::vector<Watermarks>& into, std::int64_t Watermarks::*mark) {
+  Admin<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(static_cast<int>(into.size())));
+  for (std::size_t i = 0; i < into.size(); ++i) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), static_cast<std::int32_t>(i))->offset = which;
+  }
+  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(handle, list.get(), timeout_ms);
+  for (std::size_t i = 0; i < into.size() && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+    error = list->elems[i].err;
+    into[i].*mark = list->elems[i].offset;
+  }
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return no_answer(fmt::format("where the partitions of {} begin and end", topic), text_of(error));
+  }
   return {};
 }
 
 }  // namespace
 
-Result<void> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int timeout_ms) {
+Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int timeout_ms) {
   MR_ASSIGN(Found found, look(handle, plan.name, timeout_ms));
   if (found.partitions == 0) {
     MR_TRY(make(handle, plan, found.brokers, timeout_ms));
@@ -192,13 +223,11 @@ Result<void> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int timeout
   return judge_configs(plan.name, configs);
 }
 
-Result<Watermarks> watermarks(rd_kafka_t* handle, const std::string& topic, std::int32_t partition, int timeout_ms) {
-  Watermarks marks;
-  rd_kafka_resp_err_t error =
-      rd_kafka_query_watermark_offsets(handle, topic.c_str(), partition, &marks.low, &marks.high, timeout_ms);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return no_answer(fmt::format("about partition {} of {}", partition, topic), text_of(error));
-  }
+Result<std::vector<Watermarks>> watermarks(rd_kafka_t* handle, const std::string& topic, int partitions,
+                                           int timeout_ms) {
+  std::vector<Watermarks> marks(static_cast<std::size_t>(partitions));
+  MR_TRY(ask_offsets(handle, topic, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, marks, &Watermarks::low));
+  MR_TRY(ask_offsets(handle, topic, RD_KAFKA_OFFSET_END, timeout_ms, marks, &Watermarks::high));
   return marks;
 }
 

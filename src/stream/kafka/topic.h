@@ -2,8 +2,8 @@
 // The topic itself: made if it is absent, looked at, cut at its begin.
 
 #include <cstdint>
-#include <map>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "stream/kafka/client.h"
@@ -17,16 +17,19 @@ struct TopicPlan {
   int min_insync = 0;   // 0: all copies but one
 };
 
-// The topic is there with so many partitions when this returns ok. `handle`: of any client. kUnavailable: Kafka doesn't
-// answer; kInvalid: the topic has another number of partitions, is compacted, or Kafka refuses to make it.
-Result<void> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int timeout_ms);
+// The topic is there with so many partitions when this returns how large its messages may be. `handle`: of any client.
+// kUnavailable: Kafka doesn't answer; kInvalid: the topic has another number of partitions, is compacted, or Kafka
+// refuses to make it.
+Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int timeout_ms);
 
 struct Watermarks {
   std::int64_t low = 0;   // the first offset that is kept
   std::int64_t high = 0;  // one past the last message that enough brokers have
 };
-// kUnavailable: no answer; the handle may go on asking a leader that is dead, so ask again with another one.
-Result<Watermarks> watermarks(rd_kafka_t* handle, const std::string& topic, std::int32_t partition, int timeout_ms);
+// Of every partition. kUnavailable: no answer in that time from one of them; the handle may go on asking a leader that
+// is dead, so ask again with another one.
+Result<std::vector<Watermarks>> watermarks(rd_kafka_t* handle, const std::string& topic, int partitions,
+                                           int timeout_ms);
 
 // Gives up the messages before `offset`.
 Result<void> delete_records(rd_kafka_t* handle, const std::string& topic, std::int32_t partition, std::int64_t offset,

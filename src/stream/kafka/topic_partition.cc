@@ -43,7 +43,7 @@ void TopicPartition::delivered(std::uint64_t ticket, const Result<std::int64_t>&
   } else if (place->second.range) {
     tell(place, *place->second.range, told);
   } else if (*offset >= 0 && *offset < index_.end().offset) {
-    tell(place, nowhere(), told);  // counted already, and not as this one: a repeat
+    tell(place, unavailable("the topic has lost its end"), told);  // what was read there was another message
   } else {
     place->second.delivered = true;
     if (*offset < 0) {

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kNameBytes = 16;
 constexpr std::uint64_t kReturnEvents = 5'000;  // so few are forwarded in a moment
 constexpr std::size_t kOnTheirWayMax = 512;     // batches; the topic bounds their bytes
+constexpr int kPauseTurns = 50;                 // of the forwarding thread: a second
 
 std::string path_of(const std::string& folder, PartitionId partition) {
   return fmt::format("{}/{}.forwarded", folder, partition.value);
@@ -60,7 +61,7 @@ class SpillLane::Forwarded final : public AppendListener {
   std::string_view payload() const { return payload_; }
   void appended(PartitionId, Result<SequenceRange> result) override {
     std::unique_ptr<Forwarded> self(this);
-    lane_.forwarded_told(number_, result.ok());
+    lane_.forwarded_told(number_, result);
   }
 
  private:
@@ -81,6 +82,12 @@ Result<void> SpillLane::open() {
     std::uint64_t until = 0;
     if (std::from_chars(text->data(), text->data() + text->size(), until).ec != std::errc()) {
       return corrupt(path_of(parts_.folder, partition_) + " is damaged; restore it from a backup of this folder");
+    }
+    if (SequenceNumber(until) > parts_.log.state(partition_).durable_end) {
+      return corrupt(
+          fmt::format("{} says that more was forwarded than {}/log has: they are not of one folder; if the log "
+                      "is lost, remove {}",
+                      path_of(parts_.folder, partition_), parts_.folder, parts_.folder));
     }
     forwarded_ = std::max(forwarded_, SequenceNumber(until));
   }
@@ -104,13 +111,25 @@ void SpillLane::close() {
   closed_ = true;
 }
 
+void SpillLane::finish() {
+  Refused refused;
+  {
+    std::lock_guard lock(mutex_);
+    spill_held(refused);
+  }
+  tell(refused);
+}
+
 // ---- writing ----
 
 Result<void> SpillLane::append(const Append& batch) {
-  std::vector<std::pair<Named, Error>> refused;
+  Refused refused;
   std::lock_guard lock(mutex_);
   if (closed_) {
     return unavailable("the stream is stopped");
+  }
+  if (batch.payload.size() > parts_.topic.batch_bytes_max()) {
+    return invalid(batch_too_large(batch.payload.size(), parts_.topic.batch_bytes_max()));
   }
   if (parts_.forward_only) {
     MR_TRY(parts_.topic.health());
@@ -124,7 +143,7 @@ Result<void> SpillLane::append(const Append& batch) {
     }
   }
   if (mode_ == Mode::kDirect) {
-    turn();
+    turn(refused);
   }
   ++next_number_;
   if (mode_ == Mode::kSpilling) {
@@ -151,43 +170,47 @@ Result<void> SpillLane::send(const Named& named) {
 
 // From now on nothing goes to the topic directly. What is on its way there is told soon, and spilled if it failed: in
 // front of what comes meanwhile, so that the order within a partition stays.
-void SpillLane::turn() {
-  log_warning("Kafka is unavailable, events are kept in files of this machine", {{"partition", partition_.value}});
-  mode_ = in_flight_ == 0 ? Mode::kSpilling : Mode::kTurning;
-  if (mode_ == Mode::kTurning) {
+void SpillLane::turn(Refused& refused) {
+  if (mode_ != Mode::kTurning) {
+    log_warning("Kafka is unavailable, events are kept in files of this machine", {{"partition", partition_.value}});
+  }
+  if (in_flight_ == 0) {
+    spill_held(refused);
+    mode_ = Mode::kSpilling;
+  } else {
+    mode_ = Mode::kTurning;
     parts_.topic.give_up();
   }
 }
 
 void SpillLane::direct_told(const Named& sent, Result<SequenceRange> result) {
-  std::vector<std::pair<Named, Error>> refused;
+  Refused refused;
   bool spilled = false;
   {
     std::lock_guard lock(mutex_);
     --in_flight_;
-    if (!result.ok() && result.error().code == Code::kUnavailable && !parts_.forward_only) {
-      spilled = true;
-      if (mode_ == Mode::kDirect || mode_ == Mode::kReturning) {
-        ++in_flight_;  // this one isn't through yet
-        turn();
-        --in_flight_;
-      }
+    spilled = !result.ok() && result.error().code == Code::kUnavailable && !parts_.forward_only;
+    if (spilled) {
       spill(sent, refused);
     }
-    if (mode_ == Mode::kTurning && in_flight_ == 0) {
-      spill_held(refused);
-      mode_ = Mode::kSpilling;
+    bool turns = spilled && (mode_ == Mode::kDirect || mode_ == Mode::kReturning);
+    if (turns || (mode_ == Mode::kTurning && in_flight_ == 0)) {
+      turn(refused);
     }
   }
   if (!spilled) {
     sent.batch.listener->appended(partition_, std::move(result));
   }
-  for (auto& [named, error] : refused) {
-    named.batch.listener->appended(partition_, std::move(error));
+  tell(refused);
+}
+
+void SpillLane::tell(const Refused& refused) {
+  for (const auto& [named, error] : refused) {
+    named.batch.listener->appended(partition_, error);
   }
 }
 
-void SpillLane::spill(const Named& named, std::vector<std::pair<Named, Error>>& refused) {
+void SpillLane::spill(const Named& named, Refused& refused) {
   auto listener = std::make_unique<Spilled>(*this, named);
   if (Result<void> taken = parts_.log.append(listener->in_log()); !taken.ok()) {
     refused.emplace_back(named, std::move(taken).error());
@@ -197,7 +220,7 @@ void SpillLane::spill(const Named& named, std::vector<std::pair<Named, Error>>& 
   ++spilling_;
 }
 
-void SpillLane::spill_held(std::vector<std::pair<Named, Error>>& refused) {
+void SpillLane::spill_held(Refused& refused) {
   for (const Named& named : held_) {
     spill(named, refused);
   }
@@ -222,11 +245,15 @@ void SpillLane::spilled_told(const Append& batch, Result<SequenceRange> result) 
 
 bool SpillLane::forward() {
   bool got_anywhere = false;
-  for (;;) {
+  if (pause_ > 0) {
+    --pause_;
+  }
+  for (std::size_t i = 0; i < kOnTheirWayMax && pause_ == 0; ++i) {  // then the others have their turn
     Result<bool> sent = forward_next();
     if (!sent.ok()) {
       log_warning("what was spilled can't be forwarded at the moment",
                   {{"partition", partition_.value}, {"reason", sent.error().message}});
+      pause_ = kPauseTurns;
     }
     if (!sent.ok() || !*sent) {
       break;
@@ -243,6 +270,10 @@ Result<bool> SpillLane::forward_next() {
     std::lock_guard lock(mutex_);
     if (again_ && untold_ > 0) {
       return false;  // first it must be known what became of the others
+    }
+    if (again_ && !refused_.empty()) {
+      // Acknowledged, so it is never dropped: whoever runs Kafka must let it in.
+      return unavailable(std::exchange(refused_, std::string()));
     }
     if (std::exchange(again_, false)) {
       first_on_its_way_ += on_their_way_.size();
@@ -299,14 +330,21 @@ Result<bool> SpillLane::forward_next() {
   return true;
 }
 
-void SpillLane::forwarded_told(std::uint64_t number, bool ok) {
+void SpillLane::forwarded_told(std::uint64_t number, const Result<SequenceRange>& result) {
   std::lock_guard lock(mutex_);
   --untold_;
-  if (!ok) {
+  if (!result.ok()) {
     again_ = true;
+    if (result.error().code == Code::kInvalid) {
+      refused_ = result.error().message;
+    }
     return;
   }
   on_their_way_[number - first_on_its_way_].there = true;
+  pass_those_there();
+}
+
+void SpillLane::pass_those_there() {
   while (!on_their_way_.empty() && on_their_way_.front().there) {
     forwarded_ = on_their_way_.front().end;
     on_their_way_.pop_front();
@@ -315,7 +353,7 @@ void SpillLane::forwarded_told(std::uint64_t number, bool ok) {
 }
 
 void SpillLane::maybe_direct() {
-  std::vector<std::pair<Named, Error>> refused;
+  Refused refused;
   {
     std::lock_guard lock(mutex_);
     std::uint64_t left = parts_.log.state(partition_).durable_end.value - forwarded_.value;
@@ -323,20 +361,17 @@ void SpillLane::maybe_direct() {
     if (mode_ == Mode::kSpilling && well && left <= kReturnEvents) {
       mode_ = Mode::kReturning;
     }
-    if (mode_ == Mode::kReturning && !well && in_flight_ == 0) {
-      spill_held(refused);
-      mode_ = Mode::kSpilling;
+    if (mode_ == Mode::kReturning && !well) {
+      turn(refused);
     } else if (mode_ == Mode::kReturning && well && spilling_ == 0 && left == 0) {
       send_held(refused);
     }
   }
-  for (auto& [named, error] : refused) {
-    named.batch.listener->appended(partition_, std::move(error));
-  }
+  tell(refused);
 }
 
 // Everything before them is in the topic.
-void SpillLane::send_held(std::vector<std::pair<Named, Error>>& refused) {
+void SpillLane::send_held(Refused& refused) {
   while (!held_.empty()) {
     Result<void> sent = send(held_.front());
     if (!sent.ok() && (sent.error().code == Code::kFull || sent.error().code == Code::kUnavailable)) {
@@ -356,11 +391,7 @@ void SpillLane::save() {
   SequenceNumber until;
   {
     std::lock_guard lock(mutex_);
-    while (!on_their_way_.empty() && on_their_way_.front().there) {
-      forwarded_ = on_their_way_.front().end;
-      on_their_way_.pop_front();
-      ++first_on_its_way_;
-    }
+    pass_those_there();
     until = forwarded_;
   }
   if (until == saved_) {

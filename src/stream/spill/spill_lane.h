@@ -35,6 +35,8 @@ class SpillLane {
   Result<void> open();
   Result<void> append(const Append& batch);
   void close();  // nothing is taken from now on
+  // What is still held goes to the log. After close(), and once the topic has told what became of the rest.
+  void finish();
   // Events in the log that Kafka has not.
   std::uint64_t backlog();
 
@@ -64,19 +66,22 @@ class SpillLane {
 
   void direct_told(const Named& sent, Result<SequenceRange> result);
   void spilled_told(const Append& batch, Result<SequenceRange> result);
-  void forwarded_told(std::uint64_t number, bool ok);
+  void forwarded_told(std::uint64_t number, const Result<SequenceRange>& result);
 
   Result<void> send(const Named& named);
-  void turn();
-  void spill(const Named& named, std::vector<std::pair<Named, Error>>& refused);
-  void spill_held(std::vector<std::pair<Named, Error>>& refused);
+  using Refused = std::vector<std::pair<Named, Error>>;
+  void turn(Refused& refused);
+  void spill(const Named& named, Refused& refused);
+  void spill_held(Refused& refused);
+  void tell(const Refused& refused);
   Result<bool> forward_next();
+  void pass_those_there();
   void maybe_direct();
-  void send_held(std::vector<std::pair<Named, Error>>& refused);
+  void send_held(Refused& refused);
 
   const SpillParts& parts_;
   const PartitionId partition_;
-  std::mutex mutex_;  // guards everything below but the reader
+  std::mutex mutex_;  // guards everything below but what is the forwarding thread's
   Mode mode_ = Mode::kDirect;
   std::uint64_t next_number_ = 0;
   std::size_t in_flight_ = 0;  // sent directly and not told
@@ -91,9 +96,12 @@ class SpillLane {
   std::uint64_t first_on_its_way_ = 0;  // number of the front
   std::size_t untold_ = 0;              // of those on their way
   bool again_ = false;                  // one of them failed: all from forwarded_ on are sent again
+  std::string refused_;                 // why Kafka will never take the oldest, as it said
 
+  // The forwarding thread's.
   std::unique_ptr<StreamReader> reader_;  // of the log
   SequenceNumber read_;
+  int pause_ = 0;  // calls of forward() that send nothing, after one in vain
 };
 
 }  // namespace millrace

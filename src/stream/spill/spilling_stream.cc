@@ -117,6 +117,7 @@ void SpillingStream::stop() {
   woken_.notify_all();
   forwarder_.reset();
   topic_->stop();  // what it can't write any more is spilled
+  std::for_each(lanes_.begin(), lanes_.end(), [](const auto& lane) { lane->finish(); });
   log_->stop();
   std::for_each(lanes_.begin(), lanes_.end(), [](const auto& lane) { lane->save(); });
 }

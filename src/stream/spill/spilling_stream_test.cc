@@ -1,6 +1,7 @@
 #include "stream/spill/spilling_stream.h"
 
 #include <atomic>
+#include <condition_variable>
 #include <set>
 #include <thread>
 
@@ -24,8 +25,13 @@ class FakeTopic final : public TopicStream {
     if (away_) {
       return unavailable("the brokers are gone");
     }
+    if (refusing_) {
+      ++refused_;
+      return invalid("the topic's limit was lowered");
+    }
     if (slow_) {
       on_their_way_.push_back({batch, name});
+      sent_.notify_all();
       return {};
     }
     return write(batch, name);
@@ -66,6 +72,7 @@ class FakeTopic final : public TopicStream {
     std::lock_guard lock(mutex_);
     return away_ ? Result<void>(unavailable("the brokers are gone")) : Result<void>();
   }
+  std::size_t batch_bytes_max() const override { return 1'000; }
   void stop() override {
     give_up();
     for (std::thread& teller : tellers_) {
@@ -84,6 +91,19 @@ class FakeTopic final : public TopicStream {
     std::lock_guard lock(mutex_);
     slow_ = is;
     written_all_the_same_ = written_all_the_same;
+  }
+  // Nothing is taken from now on, for good as it seems.
+  void refusing(bool is) {
+    std::lock_guard lock(mutex_);
+    refusing_ = is;
+  }
+  std::size_t refused() {
+    std::lock_guard lock(mutex_);
+    return refused_;
+  }
+  void wait_until_something_is_on_its_way() {
+    std::unique_lock lock(mutex_);
+    sent_.wait(lock, [this] { return !on_their_way_.empty(); });
   }
   std::size_t repeats() {
     std::lock_guard lock(mutex_);
@@ -110,6 +130,9 @@ class FakeTopic final : public TopicStream {
   std::mutex mutex_;
   bool away_ = false;
   bool slow_ = false;
+  bool refusing_ = false;
+  std::size_t refused_ = 0;
+  std::condition_variable sent_;
   bool written_all_the_same_ = false;
   std::vector<Sent> on_their_way_;
   std::vector<std::thread> tellers_;
@@ -233,6 +256,59 @@ TEST_F(SpillingStreamTest, WhereNothingIsSpilledAnyMoreWhatWasIsForwardedAndTheR
   EXPECT_EQ(append("c").error().code, Code::kUnavailable);
   EXPECT_EQ(stream_->health().error().code, Code::kUnavailable);
   EXPECT_EQ(read_all(), (Payloads{"a", "b"}));
+}
+
+TEST_F(SpillingStreamTest, ABatchThatIsTooLargeForTheTopicIsRefusedAlsoWhileKafkaIsAway) {
+  std::string large(1'001, 'x');
+  EXPECT_EQ(append(large).error().code, Code::kInvalid);
+  topic_->away(true);
+  EXPECT_EQ(append(large).error().code, Code::kInvalid);
+  EXPECT_TRUE(append(large.substr(1)).ok());
+}
+
+TEST_F(SpillingStreamTest, WhatKafkaRefusesIsKeptAndForwardedOnceItIsLetIn) {
+  topic_->away(true);
+  ASSERT_TRUE(append("a").ok());
+  ASSERT_TRUE(append("b").ok());
+  topic_->refusing(true);
+  topic_->away(false);
+  while (topic_->refused() == 0) {  // polling a state that nothing announces
+    stream_->wait_for(zero_, SequenceNumber(0), 5);
+  }
+  EXPECT_LE(topic_->refused(), 2U) << "nobody is asked in vain all the time";
+  topic_->refusing(false);
+  wait_until_forwarded(4);
+  EXPECT_EQ(read_all(), (Payloads{"a", "b"}));
+}
+
+TEST_F(SpillingStreamTest, WhatIsHeldWhenTheStreamIsStoppedIsKeptAndForwardedByTheNext) {
+  topic_->away(true);
+  ASSERT_TRUE(append("a").ok());
+  topic_->slow(true, false);
+  topic_->away(false);
+  topic_->wait_until_something_is_on_its_way();
+  RecordingListener listener;
+  ASSERT_TRUE(stream_->append({zero_, 2, 100, "b", &listener}).ok());
+  ASSERT_TRUE(stream_->append({zero_, 2, 100, "c", &listener}).ok());
+  stream_.reset();
+  for (const Result<SequenceRange>& result : listener.wait(2)) {
+    EXPECT_TRUE(result.ok());
+  }
+  open();
+  wait_until_forwarded(6);
+  EXPECT_EQ(read_all(), (Payloads{"a", "b", "c"}));
+}
+
+TEST_F(SpillingStreamTest, ALostLogIsNotTakenForOneThatWasForwarded) {
+  stream_.reset();
+  SpillOptions options;
+  options.folder = folder_.path() + "/another";
+  ASSERT_TRUE(posix_file_system().make_folders(options.folder).ok());
+  ASSERT_TRUE(replace_file(posix_file_system(), options.folder + "/0.forwarded", "6\n").ok());
+  auto stream =
+      open_spilling_stream(std::make_unique<FakeTopic>(1), posix_file_system(), system_clock(), metrics_, options);
+  ASSERT_FALSE(stream.ok());
+  EXPECT_EQ(stream.error().code, Code::kCorrupt) << stream.error().message;
 }
 
 TEST_F(SpillingStreamTest, ManySendersLoseNothingAndKeepTheirOrderWhileKafkaComesAndGoes) {
