@@ -37,6 +37,7 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs={folder}/data
 offsets.topic.replication.factor={brokers}
 transaction.state.log.replication.factor={brokers}
+transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor={brokers}
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
@@ -102,6 +103,13 @@ class Brokers:
         with open(own / "output", "ab") as output:
             command = ["java", *JAVA, f"-Dmillrace.broker={number}", "-cp", f"{self.jars}/*", main, *words, str(own / "server.properties")]
             return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, cwd=own)
+
+    def tool(self, main, *words):
+        """Runs one of Kafka's own programs; what it prints."""
+        command = ["java", *JAVA, "-cp", f"{self.jars}/*", main, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=self.folder)
+        assert done.returncode == 0, f"{main} {words}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        return done.stdout
 
     def start(self, number):
         self.processes[number] = self._java(number, "kafka.Kafka")

@@ -9,6 +9,7 @@ import shutil
 import time
 
 import pytest
+from order import out_of_order
 from world import World
 
 ROUNDS = int(os.environ.get("MILLRACE_KAFKA_ROUNDS", "0"))
@@ -53,7 +54,15 @@ def both_killed(world, brokers, victim):
     brokers.wait_until_in_sync("harm")
 
 
-HARM = [server_killed, broker_killed, broker_frozen, both_killed]
+def started_beside_a_frozen_broker(world, brokers, victim):
+    brokers.freeze(victim)
+    world.kill_server()
+    world.start_server()
+    brokers.thaw(victim)
+    brokers.wait_until_in_sync("harm")
+
+
+HARM = [server_killed, broker_killed, broker_frozen, both_killed, started_beside_a_frozen_broker]
 
 
 def acknowledged_again(world):
@@ -74,4 +83,5 @@ def test_what_was_acknowledged_is_stored_once_whatever_is_killed(three, world):
         assert verdict.exactly_once(), f"seed {SEED}: {harm.__name__}: {verdict}"
         assert verdict.acknowledged > 0
     assert world.whole_ledger_holds()
+    assert out_of_order(world) == []
     assert world.server.json("GET", "/v1/verify")["equal"]

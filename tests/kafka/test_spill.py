@@ -7,6 +7,7 @@ import time
 
 import brokers
 import pytest
+from order import out_of_order
 from world import World
 
 SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
@@ -55,6 +56,7 @@ def test_what_was_acknowledged_without_kafka_is_stored_once(alone, world):
     verdict = world.end_round(0)
     print(verdict, flush=True)
     assert verdict.exactly_once(), f"seed {SEED}: {verdict}"
+    assert out_of_order(world) == []
     assert world.server.json("GET", "/v1/verify")["equal"]
 
 
@@ -74,3 +76,4 @@ def test_a_server_killed_with_spilled_events_forwards_them_at_its_next_start(alo
     verdict = world.end_round(0)
     print(verdict, flush=True)
     assert verdict.exactly_once(), f"seed {SEED}: {verdict}"
+    assert out_of_order(world) == []
