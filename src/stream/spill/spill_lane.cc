@@ -243,8 +243,7 @@ void SpillLane::spilled_told(const Append& batch, Result<SequenceRange> result) 
 
 // ---- forwarding ----
 
-bool SpillLane::forward() {
-  bool got_anywhere = false;
+void SpillLane::forward() {
   if (pause_ > 0) {
     --pause_;
   }
@@ -258,10 +257,8 @@ bool SpillLane::forward() {
     if (!sent.ok() || !*sent) {
       break;
     }
-    got_anywhere = true;
   }
   maybe_direct();
-  return got_anywhere;
 }
 
 // False when there is nothing to send, or nothing more may be on its way.
@@ -361,7 +358,9 @@ void SpillLane::maybe_direct() {
     if (mode_ == Mode::kSpilling && well && left <= kReturnEvents) {
       mode_ = Mode::kReturning;
     }
-    if (mode_ == Mode::kReturning && !well) {
+    // What is on its way needn't wait until Kafka's time is up.
+    bool waits_in_vain = mode_ == Mode::kDirect && in_flight_ > 0 && !parts_.forward_only;
+    if (!well && (mode_ == Mode::kReturning || waits_in_vain)) {
       turn(refused);
     } else if (mode_ == Mode::kReturning && well && spilling_ == 0 && left == 0) {
       send_held(refused);

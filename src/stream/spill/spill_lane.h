@@ -40,8 +40,8 @@ class SpillLane {
   // Events in the log that Kafka has not.
   std::uint64_t backlog();
 
-  // Sends what lies in the log, as much as may be on its way at once. True when it got anywhere.
-  bool forward();
+  // Sends what lies in the log, as much as may be on its way at once.
+  void forward();
   // Writes down how far it has come, when it has come further.
   void save();
 

@@ -56,6 +56,7 @@ class SpillingStream final : public Stream {
  private:
   void forward();
   bool turn();
+  std::uint64_t note_backlog();
 
   std::unique_ptr<TopicStream> topic_;
   std::unique_ptr<Metrics> log_metrics_;  // of its own: the others tell of the topic
@@ -75,6 +76,7 @@ Result<void> SpillingStream::open() {
     lanes_.push_back(std::make_unique<SpillLane>(parts_, PartitionId(i)));
     MR_TRY(lanes_.back()->open());
   }
+  (void)note_backlog();
   forwarder_ = std::make_unique<Thread>("forward-spill", [this] { forward(); });
   return {};
 }
@@ -94,13 +96,17 @@ void SpillingStream::forward() {
 
 // True when nothing waits to be forwarded.
 bool SpillingStream::turn() {
+  std::for_each(lanes_.begin(), lanes_.end(), [](const auto& lane) { lane->forward(); });
+  return note_backlog() == 0;
+}
+
+std::uint64_t SpillingStream::note_backlog() {
   std::uint64_t backlog = 0;
   for (const std::unique_ptr<SpillLane>& lane : lanes_) {
-    lane->forward();
     backlog += lane->backlog();
   }
   metrics_.set(Metric::kStreamSpilledEvents, static_cast<std::int64_t>(backlog));
-  return backlog == 0;
+  return backlog;
 }
 
 void SpillingStream::stop() {

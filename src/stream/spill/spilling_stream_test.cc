@@ -213,6 +213,18 @@ TEST_F(SpillingStreamTest, ABatchWhoseFateIsUnknownIsForwardedUnderItsNameAndCou
   EXPECT_EQ(topic_->repeats(), 2u);
 }
 
+TEST_F(SpillingStreamTest, WhatIsOnItsWayWhenKafkaGoesIsKeptWithoutAnythingThatFollows) {
+  topic_->slow(true, false);
+  RecordingListener listener;
+  ASSERT_TRUE(stream_->append({zero_, 2, 100, "a", &listener}).ok());
+  topic_->away(true);
+  EXPECT_TRUE(listener.wait(1)[0].ok());
+  topic_->slow(false, false);
+  topic_->away(false);
+  wait_until_forwarded(2);
+  EXPECT_EQ(read_all(), (Payloads{"a"}));
+}
+
 TEST_F(SpillingStreamTest, ARestartForwardsWhatTheOneBeforeHadSpilled) {
   topic_->away(true);
   ASSERT_TRUE(append("a").ok());
