@@ -101,7 +101,8 @@ class Brokers:
     def _java(self, number, main, *words):
         own = self.folder / str(number)
         with open(own / "output", "ab") as output:
-            command = ["java", *JAVA, f"-Dmillrace.broker={number}", "-cp", f"{self.jars}/*", main, *words, str(own / "server.properties")]
+            # Killed with whoever started them, however that ends.
+            command = ["setpriv", "--pdeathsig", "KILL", "java", *JAVA, f"-Dmillrace.broker={number}", "-cp", f"{self.jars}/*", main, *words, str(own / "server.properties")]
             return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, cwd=own)
 
     def tool(self, main, *words):
