@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The demonstration: `millrace demo` in build/demo. DEMO_FOR=60s ends it by itself, DEMO_RATE=5000 is events a second, RESET=1 begins anew.
-# STREAM=kafka has its stream on a broker of Apache Kafka, the one of the tests, in build/demo-kafka.
+# STREAM=kafka has its stream on a broker of Apache Kafka, the one of the tests; both lie in build/demo-kafka.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Settings of the caller's shell are not the demo's.
@@ -27,4 +27,4 @@ input=${brokers[1]}
 trap end EXIT
 trap '' INT  # the demonstration has heard of it, and ends by itself
 read -r address <&"${brokers[0]}" || { echo "demo: the broker did not start; see $folder/brokers/0/output" >&2; exit 1; }
-(trap - INT && exec build/release/bin/millrace demo --data "$folder" --kafka "$address" "${words[@]}")
+(trap - INT && exec build/release/bin/millrace demo --data "$folder/data" --kafka "$address" "${words[@]}")

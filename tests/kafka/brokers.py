@@ -76,7 +76,7 @@ def free_ports(count):
 
 class Brokers:
     def __init__(self, folder, count=1):
-        self.folder = pathlib.Path(folder)
+        self.folder = pathlib.Path(folder).resolve()
         self.count = count
         self.jars, reason = jars()
         assert self.jars, reason
@@ -102,7 +102,8 @@ class Brokers:
         own = self.folder / str(number)
         with open(own / "output", "ab") as output:
             # Killed with whoever started them, however that ends.
-            command = ["setpriv", "--pdeathsig", "KILL", "java", *JAVA, f"-Dmillrace.broker={number}", "-cp", f"{self.jars}/*", main, *words, str(own / "server.properties")]
+            command = ["setpriv", "--pdeathsig", "KILL", "java", *JAVA, f"-Dmillrace.broker={number}", "-cp", f"{self.jars}/*", main, *words,
+                       str(own / "server.properties")]
             return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, cwd=own)
 
     def tool(self, main, *words):

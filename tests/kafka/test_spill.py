@@ -3,10 +3,12 @@
 import os
 import random
 import shutil
+import subprocess
 import time
 
 import brokers
 import pytest
+from millrace_server import BINARY, KEY, Server
 from order import out_of_order
 from world import World
 
@@ -77,3 +79,39 @@ def test_a_server_killed_with_spilled_events_forwards_them_at_its_next_start(alo
     print(verdict, flush=True)
     assert verdict.exactly_once(), f"seed {SEED}: {verdict}"
     assert out_of_order(world) == []
+
+
+@pytest.mark.skipif("MILLRACE_KAFKA_AWAY_S" not in os.environ, reason="the long form: MILLRACE_KAFKA_AWAY_S=600")
+def test_ten_thousand_events_a_second_go_on_while_kafka_is_away(alone, tmp_path):
+    server = Server(tmp_path / "data", stream_kind="kafka", kafka_brokers=alone.address, kafka_topic="long", stream_partitions="2",
+                    kafka_on_unavailable="spill", kafka_unavailable_after="500ms", log_level="warning").start()
+    seconds = AWAY_S + 60
+    words = ["--url", f"http://{server.address}", "--key", KEY, "--rate", "10000", "--for", f"{seconds:.0f}s", "--quiet"]
+    load = subprocess.Popen([str(BINARY), "load", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    began = time.monotonic()
+    try:
+        time.sleep(20)  # some of it in the ordinary way
+        alone.kill(0)
+        time.sleep(AWAY_S)
+        most = server.metrics()["millrace_stream_spilled_events"]
+        alone.start(0)
+        alone.wait_until_ready()
+        back = time.monotonic()
+        deadline = back + AWAY_S + 120
+        while server.metrics()["millrace_stream_spilled_events"] > 0:
+            assert time.monotonic() < deadline, server.metrics()
+            time.sleep(0.1)  # polling a state that nothing announces
+        forwarded = time.monotonic()
+        output, _ = load.communicate(timeout=seconds + 300)
+        server.wait_until_stored(300)
+        print(output)
+        print(f"away for {AWAY_S:.0f} s, {most:.0f} events spilled, all forwarded {forwarded - back:.1f} s after the broker answered, "
+              f"{time.monotonic() - began:.0f} s in all, {server.health()['audit']}", flush=True)
+        assert load.returncode == 0, output
+        assert most > 0 and server.health()["audit"]["holds"]
+        assert server.json("GET", "/v1/verify", timeout_s=600)["equal"]
+        server.stop()
+    finally:
+        load.kill()
+        load.wait()
+        server.kill()
