@@ -147,9 +147,9 @@ class Brokers:
             assert time.monotonic() < deadline, f"not in {timeout_s} s: {what}; {metadata}"
             time.sleep(0.1)  # polling a state that nothing announces
 
-    def wait_until_ready(self, count=None):
+    def wait_until_ready(self, count=None, timeout_s=90):
         wanted = count or self.count
-        return self.wait_until(lambda seen: len(seen["brokers"]) >= wanted, f"{wanted} brokers answer")
+        return self.wait_until(lambda seen: len(seen["brokers"]) >= wanted, f"{wanted} brokers answer", timeout_s)
 
     def wait_until_in_sync(self, topic):
         """Every partition has all of its copies again."""
