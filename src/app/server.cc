@@ -20,11 +20,13 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "control/control_log.h"
+#include "ingest/topic/topic_ingest.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "query/live_api.h"
 #include "query/openapi.h"
 #include "stream/failed_events.h"
+#include "stream/kafka/kafka_source.h"
 
 namespace millrace {
 namespace {
@@ -63,6 +65,7 @@ class WholeServer final : public Server {
   Result<void> open_stream();
   Result<void> open_views();
   Result<void> open_door();
+  Result<void> open_source();
   std::vector<Route> routes();
 
   const Settings settings_;
@@ -99,6 +102,8 @@ class WholeServer final : public Server {
   std::unique_ptr<VerifyApi> verify_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<http::Server> http_;
+  std::unique_ptr<TopicSource> topic_;
+  std::unique_ptr<TopicIngest> topic_ingest_;
   bool stopped_ = false;
 };
 
@@ -244,6 +249,22 @@ Result<void> WholeServer::open_door() {
   return {};
 }
 
+Result<void> WholeServer::open_source() {
+  if (values_.source_kafka_topic.empty()) {
+    return {};
+  }
+  MR_ASSIGN(topic_, open_topic_source(source_options(values_)));
+  IngestLimits limits = ingest_limits(values_);
+  TopicIngestOptions options;
+  options.topic = values_.source_kafka_topic;
+  options.project = kProject;
+  options.folder = data_ + "/source";
+  options.limits = {limits.event_bytes_max, limits.batch_events_max};
+  MR_ASSIGN(topic_ingest_, TopicIngest::open({*topic_, *stream_, *failed_, files_, clock_, metrics_}, options));
+  topic_ingest_->start();
+  return {};
+}
+
 Result<void> WholeServer::open(const std::string& bootstrap_key) {
   MR_TRY(open_folder());
   MR_TRY(open_keys(bootstrap_key));
@@ -257,6 +278,7 @@ Result<void> WholeServer::open(const std::string& bootstrap_key) {
   backend_ = std::make_unique<Backend>(BackendParts{values_, data_, program_, *stream_, *failed_, files_, clock_,
                                                     metrics_, *health_, store_, *progress_, *views_});
   MR_TRY(open_door());
+  MR_TRY(open_source());
   // Last of all: they are shown once, by who comes back from here.
   return first_start_ ? make_first_keys() : Result<void>();
 }
@@ -275,12 +297,16 @@ void WholeServer::stop(std::int64_t drain_ms) {
   if (http_ != nullptr) {
     http_->stop(std::min<std::int64_t>(drain_ms, 5'000));
   }
+  if (topic_ingest_ != nullptr) {
+    topic_ingest_->quit();
+  }
   verify_.reset();
   live_.reset();
   query_.reset();
   if (stream_ != nullptr) {
     stream_->stop();
   }
+  topic_ingest_.reset();  // once the stream has told it all
   if (backend_ != nullptr) {
     backend_->stop(drain_ms);
     backend_.reset();

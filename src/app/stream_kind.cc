@@ -19,20 +19,37 @@ LogOptions log_options(const SettingValues& values, const std::string& data, con
   return options;
 }
 
-KafkaOptions kafka_options(const SettingValues& values, const std::string& data, const Node& node) {
-  KafkaOptions options;
-  options.client.brokers = values.kafka_brokers;
-  options.client.topic = values.kafka_topic;
-  options.client.compression = values.kafka_compression;
-  options.client.linger_ms = values.kafka_linger.count();
-  options.client.timeout_ms = values.kafka_timeout.count();
-  options.client.more = values.kafka_options;
+namespace {
+
+KafkaClientOptions client_options(const SettingValues& values) {
+  KafkaClientOptions options;
+  options.brokers = values.kafka_brokers;
+  options.topic = values.kafka_topic;
+  options.compression = values.kafka_compression;
+  options.linger_ms = values.kafka_linger.count();
+  options.timeout_ms = values.kafka_timeout.count();
+  options.more = values.kafka_options;
   if (!values.kafka_sasl_password.empty()) {
-    options.client.more.emplace_back("sasl.password", values.kafka_sasl_password);
+    options.more.emplace_back("sasl.password", values.kafka_sasl_password);
   }
   if (!values.kafka_ssl_key_password.empty()) {
-    options.client.more.emplace_back("ssl.key.password", values.kafka_ssl_key_password);
+    options.more.emplace_back("ssl.key.password", values.kafka_ssl_key_password);
   }
+  return options;
+}
+
+}  // namespace
+
+KafkaClientOptions source_options(const SettingValues& values) {
+  KafkaClientOptions options = client_options(values);
+  options.topic = values.source_kafka_topic;
+  options.brokers = values.source_kafka_brokers.empty() ? values.kafka_brokers : values.source_kafka_brokers;
+  return options;
+}
+
+KafkaOptions kafka_options(const SettingValues& values, const std::string& data, const Node& node) {
+  KafkaOptions options;
+  options.client = client_options(values);
   options.folder = data + "/kafka";
   options.generation = node.generation;
   options.partitions = node.partitions;

@@ -18,6 +18,9 @@ namespace millrace {
 LogOptions log_options(const SettingValues& values, const std::string& data, const Node& node);
 KafkaOptions kafka_options(const SettingValues& values, const std::string& data, const Node& node);
 
+// Of the topic that other programs write.
+KafkaClientOptions source_options(const SettingValues& values);
+
 // The stream of a server, whose folder the caller has locked. The checkpoints in it say how far the log must reach.
 // `files`, `clock` and `metrics` must outlive it.
 Result<std::unique_ptr<Stream>> open_stream(FileSystem& files, Clock& clock, Metrics& metrics,

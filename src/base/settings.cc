@@ -207,6 +207,13 @@ void check_together(Loading& into) {
   if (values.stream_kind == "kafka" && values.kafka_brokers.empty()) {
     into.problem("stream.kind is kafka, which needs kafka.brokers");
   }
+  if (!values.source_kafka_topic.empty() && values.source_kafka_brokers.empty() && values.kafka_brokers.empty()) {
+    into.problem("source.kafka.topic needs source.kafka.brokers or kafka.brokers");
+  }
+  if (values.stream_kind == "kafka" && values.source_kafka_topic == values.kafka_topic &&
+      (values.source_kafka_brokers.empty() || values.source_kafka_brokers == values.kafka_brokers)) {
+    into.problem("source.kafka.topic is the topic of the stream itself");
+  }
   // Else an event within its own limit could never come in, or never be written.
   if (values.ingest_event_bytes_max > values.http_unpacked_max) {
     into.problem("ingest.event_bytes_max is larger than http.unpacked_max");

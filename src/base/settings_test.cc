@@ -323,6 +323,17 @@ TEST(Settings, WhatIsUnderKafkaAndNotOursIsLibrdkafkas) {
   EXPECT_EQ(again->values().kafka_options.size(), 3u);
 }
 
+TEST(Settings, ASourceNeedsBrokersAndIsNotTheStreamItself) {
+  SettingSources sources;
+  sources.file_name = "millrace.toml";
+  sources.file_text = "[source.kafka]\ntopic = \"theirs\"\n";
+  EXPECT_THAT(error_of(sources), HasSubstr("source.kafka.topic needs source.kafka.brokers or kafka.brokers"));
+  sources.file_text = "kafka.brokers = \"a:1\"\nstream.kind = \"kafka\"\nsource.kafka.topic = \"millrace\"\n";
+  EXPECT_THAT(error_of(sources), HasSubstr("source.kafka.topic is the topic of the stream itself"));
+  sources.file_text += "source.kafka.brokers = \"b:1\"\n";
+  EXPECT_TRUE(Settings::load(sources).ok());
+}
+
 TEST(Settings, AMisspelledSettingOfKafkaIsRefused) {
   SettingSources sources;
   sources.file_name = "millrace.toml";

@@ -29,8 +29,8 @@ constexpr std::array<std::string_view, 14> kOurs = {"acks",
                                                     "delivery.timeout.ms"};
 
 void log_of_library(const rd_kafka_t*, int level, const char* facility, const char* text) {
-  constexpr int kWarning = 4;  // of syslog
-  log_line(level <= kWarning ? LogLevel::kWarning : LogLevel::kDebug, "Kafka's client",
+  constexpr int kError = 3;  // of syslog; what it warns of it gets over by itself
+  log_line(level <= kError ? LogLevel::kWarning : LogLevel::kDebug, "Kafka's client",
            {{"about", std::string(facility)}, {"says", std::string(text)}});
 }
 
@@ -81,13 +81,17 @@ Options of_producer(const KafkaClientOptions& options) {
   return all;
 }
 
-// What a partition has doesn't depend on transactions of others.
+// What a partition of the stream has doesn't depend on transactions of others.
 Options of_consumer(const KafkaClientOptions& options) {
   Options all = common(options);
-  Options own = {{"auto.offset.reset", "error"},         {"isolation.level", "read_uncommitted"},
-                 {"enable.partition.eof", "true"},       {"check.crcs", "true"},
-                 {"fetch.wait.max.ms", "100"},           {"fetch.error.backoff.ms", "50"},
-                 {"fetch.message.max.bytes", "4194304"}, {"queued.max.messages.kbytes", "16384"}};
+  Options own = {{"auto.offset.reset", "error"},
+                 {"isolation.level", options.committed_only ? "read_committed" : "read_uncommitted"},
+                 {"enable.partition.eof", "true"},
+                 {"check.crcs", "true"},
+                 {"fetch.wait.max.ms", "100"},
+                 {"fetch.error.backoff.ms", "50"},
+                 {"fetch.message.max.bytes", "4194304"},
+                 {"queued.max.messages.kbytes", "16384"}};
   all.insert(all.end(), own.begin(), own.end());
   return all;
 }

@@ -22,6 +22,7 @@ struct KafkaClientOptions {
   std::int64_t linger_ms = 2;
   std::int64_t timeout_ms = 30'000;  // of a message, and of opening
   std::int64_t message_bytes_max = kMessageBytesMax;
+  bool committed_only = false;  // what is read: messages of transactions once these are through
   // Settings of librdkafka, name and value; over everything here but what a promise stands on.
   std::vector<std::pair<std::string, std::string>> more;
 };

@@ -223,6 +223,11 @@ Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int
   return judge_configs(plan.name, configs);
 }
 
+Result<int> partitions_of(rd_kafka_t* handle, const std::string& topic, int timeout_ms) {
+  MR_ASSIGN(Found found, look(handle, topic, timeout_ms));
+  return found.partitions;
+}
+
 Result<std::vector<Watermarks>> watermarks(rd_kafka_t* handle, const std::string& topic, int partitions,
                                            int timeout_ms) {
   std::vector<Watermarks> marks(static_cast<std::size_t>(partitions));

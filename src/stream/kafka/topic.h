@@ -22,6 +22,9 @@ struct TopicPlan {
 // refuses to make it.
 Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int timeout_ms);
 
+// 0 when there is no such topic.
+Result<int> partitions_of(rd_kafka_t* handle, const std::string& topic, int timeout_ms);
+
 struct Watermarks {
   std::int64_t low = 0;   // the first offset that is kept
   std::int64_t high = 0;  // one past the last message that enough brokers have
