@@ -72,6 +72,7 @@ QueryLimits query_limits(const SettingValues& values) {
 ProcessorOptions processor_options(const SettingValues& values, const std::string& data) {
   ProcessorOptions options;
   options.folder = data + "/process";
+  options.store = store_name(values.store_url);
   options.batch_rows_max = static_cast<std::uint32_t>(values.process_batch_rows);
   options.batch_bytes_max = values.process_batch_bytes;
   options.batch_age_ns_max = ns(values.process_batch_age);
@@ -111,6 +112,19 @@ std::vector<DeclaredField> declared_fields(const SettingValues& values) {
     fields.push_back(std::move(field));
   }
   return fields;
+}
+
+std::string store_name(const std::string& url) {
+  if (url.empty()) {
+    return "embedded";
+  }
+  std::size_t host = url.find("://");
+  host = host == std::string::npos ? 0 : host + 3;
+  std::size_t path = std::min(url.find('/', host), url.size());
+  std::size_t user = url.rfind('@', path);
+  host = user == std::string::npos || user < host ? host : user + 1;
+  std::string database = path + 1 < url.size() ? url.substr(path) : "/millrace";
+  return url.substr(host, path - host) + database;
 }
 
 Result<engine::SupervisorOptions> engine_options(const SettingValues& values, const std::string& data,

@@ -23,6 +23,9 @@ ProcessorOptions processor_options(const SettingValues& values, const std::strin
 LiveLimits live_limits(const SettingValues& values);
 std::vector<DeclaredField> declared_fields(const SettingValues& values);  // the same, for views
 std::vector<DeclaredProperty> declared_properties(const SettingValues& values);
+// What the store at a URL is called in files and messages, without user and password: "host:port/database". "embedded"
+// for an empty one.
+std::string store_name(const std::string& url);
 // kNotFound when libchdb.so is nowhere.
 Result<engine::SupervisorOptions> engine_options(const SettingValues& values, const std::string& data,
                                                  const std::string& program);

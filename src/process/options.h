@@ -17,6 +17,9 @@ namespace millrace {
 struct ProcessorOptions {
   PartitionId partition;
   std::string folder;  // of checkpoints and snapshots; made when it isn't there
+  // What the store is called, the same at each start with the same store: a start with another one refuses to take rows
+  // for lost that this one has. Empty: not looked at.
+  std::string store;
 
   // A batch goes to the store when it has so many rows or bytes, or when its oldest event was read so long ago.
   std::uint32_t batch_rows_max = 250'000;

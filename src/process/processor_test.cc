@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "process/process_fixture_for_test.h"
+#include "process/store_uses.h"
 
 namespace millrace {
 namespace {
@@ -224,6 +225,47 @@ TEST_F(ProcessorTest, RowsThatNeitherStoreNorLogHasAreReportedAsLost) {
   EXPECT_EQ(progress().lost, 5u);
   EXPECT_EQ(metrics_.get(Metric::kProcessLost), 5);
   EXPECT_EQ(checkpoint().counts.rows, 16u);
+}
+
+TEST_F(ProcessorTest, WhatAnotherStoreLacksIsReadFromTheLog) {
+  options_.store = "old";
+  append_plain(10);
+  restart();
+  options_.store = "new";
+  store_.wipe();
+  restart();
+  EXPECT_EQ(stored(), up_to(10));
+  EXPECT_EQ(progress().lost, 0u);
+  options_.store = "old";
+  restart();
+  std::vector<StoreUse> uses = load_store_uses(files_, options_.folder, kPartition).value();
+  ASSERT_THAT(uses, SizeIs(2));
+  EXPECT_EQ(uses[0].store + " " + uses[1].store, "new old");
+  EXPECT_EQ(uses[0].epoch, Epoch(2));
+  EXPECT_EQ(uses[1].epoch, Epoch(3));
+}
+
+TEST_F(ProcessorTest, WhatAnotherStoreLacksAndTheLogNoLongerHasIsNotTakenForLost) {
+  options_.store = "old";
+  options_.snapshot_log_bytes = 1;
+  append_plain(10);
+  restart();
+  append_plain(10);
+  restart();
+  Counts counts = checkpoint().counts;
+  stream_.retain_from(kPartition, SequenceNumber(8));
+  options_.store = "new";
+  store_.wipe();
+  for (int start = 0; start < 3; ++start) {
+    restart();
+    EXPECT_THAT(error(), HasSubstr("new lacks 8 rows"));
+    EXPECT_EQ(checkpoint().counts, counts);
+    EXPECT_EQ(metrics_.get(Metric::kProcessLost), 0);
+  }
+  ASSERT_TRUE(files_.remove(store_uses_path(options_.folder, kPartition)).ok());
+  restart();
+  EXPECT_EQ(progress().lost, 8u);
+  EXPECT_EQ(stored().size(), 12u);
 }
 
 TEST_F(ProcessorTest, WipedStoreIsRebuiltExactlyFromTheLog) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/sabotage.h"
 #include "io/random.h"
+#include "process/store_uses.h"
 
 namespace millrace {
 namespace {
@@ -89,11 +90,33 @@ Result<void> Recovery::load() {
   if (!sabotaged(Sabotage::kAskTooEarly)) {
     MR_TRY(parts_.store.settle(options_.partition));  // nobody's insert may land after the store has been asked
   }
+  MR_TRY(look_at_stores());
   MR_TRY(choose_checkpoint(snapshot));
   MR_TRY(check_log_end());
   MR_TRY(begin_fold(std::move(snapshot)));
   phase_ = Phase::kFold;
   return {};
+}
+
+Result<void> Recovery::look_at_stores() {
+  other_store_.clear();
+  if (options_.store.empty()) {
+    return {};
+  }
+  MR_ASSIGN(std::vector<StoreUse> uses, load_store_uses(parts_.files, options_.folder, options_.partition));
+  if (!uses.empty() && uses.back().store != options_.store) {
+    other_store_ = uses.back().store;
+  }
+  return {};
+}
+
+// Nothing has been written that another start, with the store of before, would miss.
+Error Recovery::refuse_loss(std::uint64_t rows) const {
+  return invalid(fmt::format(
+      "{} lacks {} rows of partition {} that {} had and that the log no longer has. Go back to that store and run "
+      "`millrace migrate store` first; or, to go on without these rows, remove {}",
+      options_.store, rows, options_.partition.value, other_store_,
+      store_uses_path(options_.folder, options_.partition)));
 }
 
 Result<void> Recovery::choose_checkpoint(const std::optional<Snapshot>& snapshot) {
@@ -125,7 +148,9 @@ Result<void> Recovery::choose_checkpoint(const std::optional<Snapshot>& snapshot
                     "to have the store compared with this log row by row",
                     options_.partition.value, options_.folder, checkpoint_.epoch.value, owner.epoch.value));
   }
-  if (owner.epoch.value > 0) {
+  // A store that is come back to knows nothing of the owners between.
+  bool known = !checkpoint_.owners.empty() && owner.epoch < checkpoint_.owners.back().epoch && !other_store_.empty();
+  if (owner.epoch.value > 0 && !known) {
     add_owner(checkpoint_.owners, {owner.epoch, owner.first}, SequenceNumber(0));
   }
   checkpoint_.epoch = std::max(checkpoint_.epoch, owner.epoch).plus(1);
@@ -245,7 +270,11 @@ Result<void> Recovery::compare() {
     begin_scan();
     return {};
   }
-  if (shortage_ > 0) {
+  if (shortage_ > 0 && !other_store_.empty()) {
+    log_info(
+        "the partition's rows are in another store from now on; what it lacks is read from the log",
+        {{"partition", options_.partition.value}, {"from", other_store_}, {"to", options_.store}, {"rows", shortage_}});
+  } else if (shortage_ > 0) {
     log_error("the store has lost rows that it had made durable; they are read from the log again",
               {{"partition", options_.partition.value}, {"rows", shortage_}});
   }
@@ -366,6 +395,9 @@ Result<void> Recovery::recount() {
   }
   std::uint64_t failed = std::min(failed_below_, counts.rows - found.rows);
   std::uint64_t lost = counts.rows - found.rows - failed;
+  if (lost > 0 && !other_store_.empty()) {
+    return refuse_loss(lost);
+  }
   if (lost > 0) {
     log_error("rows that the store has lost are no longer in the log: they are lost",
               {{"partition", options_.partition.value}, {"rows", lost}});
@@ -473,6 +505,10 @@ void Recovery::after_scan() {
 Result<void> Recovery::take_over() {
   // The checkpoint knows of the new epoch first, so that an older one than the store's owner is always somebody else's.
   SequenceNumber kept_from = std::min(parts_.stream.state(options_.partition).begin, old_position_);
+  if (!options_.store.empty()) {
+    StoreUse use{checkpoint_.epoch, options_.store};
+    MR_TRY(note_store_use(parts_.files, options_.folder, options_.partition, use));
+  }
   Checkpoint next = checkpoint_;
   add_owner(next.owners, {next.epoch, first_}, kept_from);
   MR_TRY(save_checkpoint(parts_.files, options_.folder, next));

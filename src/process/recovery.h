@@ -52,6 +52,8 @@ class Recovery {
 
   Result<void> step_once();
   Result<void> load();
+  Result<void> look_at_stores();
+  Error refuse_loss(std::uint64_t rows) const;
   Result<void> choose_checkpoint(const std::optional<Snapshot>& snapshot);
   Result<void> check_log_end();
   Result<void> begin_fold(std::optional<Snapshot> snapshot);
@@ -83,6 +85,7 @@ class Recovery {
   std::optional<LogCursor> cursor_;
   std::string views_;
   SequenceNumber views_position_;
+  std::string other_store_;      // that the checkpoint's rows are in; empty when it is this one
   bool ids_incomplete_ = false;  // the log was cut behind the snapshot: repeats may not be recognised
 
   std::vector<SequenceRange> to_search_;
