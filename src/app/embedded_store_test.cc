@@ -1,6 +1,7 @@
 // The store over the real engine, as the program runs it: a supervised child, its socket, its restart and its flush.
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "engine/supervisor.h"
 #include "store/clickhouse/clickhouse_store.h"
 #include "store/clickhouse/schema.h"
+#include "store/clickhouse/store_copy.h"
 #include "store/store_contract.h"
 
 namespace millrace {
@@ -551,6 +553,42 @@ TEST_F(EmbeddedStore, NewerSchemaIsRefused) {
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code, Code::kInvalid);
   EXPECT_THAT(opened.error().message, HasSubstr("schema version 99"));
+}
+
+TEST_F(EmbeddedStore, CopyHoldsTheRowsThatCountWhateverWasThereBefore) {
+  for (int i = 0; i < 20; ++i) add("e", "u", kContractStart + i, "{}");
+  store();
+  for (int i = 0; i < 3; ++i) add("stray", "u", kContractStart, "{}");
+  store();
+  engine().ask("INSERT INTO " + database_ +
+               ".owners SELECT 1, 0, 2, 20, 77, 0, now64(3)");  // they don't count any more
+  std::string name = engine().new_database();
+  clickhouse::Address address{"unix:" + engine().supervisor().socket_path(), "", engine().supervisor().user(),
+                              engine().supervisor().secret()};
+  auto from = clickhouse::CopySide::create("from", address, database_).value();
+  auto to = clickhouse::CopySide::create("to", address, name).value();
+  EXPECT_TRUE(from->look().value());
+  EXPECT_FALSE(to->look().value());
+  ASSERT_TRUE(to->begin({}, {}, false).ok() && to->adopt(*from).ok());
+  EXPECT_EQ(to->claims(), from->claims());
+  clickhouse::StoreCopy copy(*from, *to, 4, [](const clickhouse::CopyProgress&) { return true; });
+  clickhouse::PlaceRange all{kContractGeneration, kPartition, {SequenceNumber(0), SequenceNumber(23)}};
+  for (const char* harm : {"SELECT 1", "ALTER TABLE {}.events DELETE WHERE sequence = 4 SETTINGS mutations_sync = 1",
+                           "INSERT INTO {0}.events SELECT * FROM {0}.events WHERE sequence = 5"}) {
+    engine().ask(fmt::format(fmt::runtime(harm), name));
+    auto brought = copy.bring(all, SequenceNumber(23));
+    ASSERT_TRUE(brought.ok()) << brought.error().message;
+    EXPECT_EQ(brought->rows, 20u);
+    EXPECT_TRUE(to->contents(all)->same_rows(*brought));
+    EXPECT_EQ(engine().ask("SELECT count() FROM " + name + ".events"), "20");
+  }
+  auto days = copy.compare({all});
+  ASSERT_THAT(*days, SizeIs(1));
+  EXPECT_TRUE((*days)[0].from.same_rows((*days)[0].to));
+  ClickHouseOptions options = engine().options(name);
+  EXPECT_THAT(ClickHouseStore::open(options, engine().metrics()).error().message, HasSubstr("has not ended"));
+  ASSERT_TRUE(to->end().ok());
+  EXPECT_EQ(open_store(options)->owner(kPartition)->epoch, Epoch(2));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "io/clock.h"
 #include "io/random.h"
+#include "store/clickhouse/row_hash_sql.h"
 #include "store/clickhouse/schema.h"
 #include "store/clickhouse/sql_text.h"
 
@@ -33,15 +34,6 @@ const clickhouse::Settings kInsertSettings = {{"async_insert", "0"},
                                               {"min_insert_block_size_bytes", "0"},
                                               {"max_insert_threads", "1"},
                                               {"input_format_parallel_parsing", "0"}};
-
-// The text of docs in model/row_hash.h.
-constexpr const char* kRowHash =
-    "xxh3(concat(toString(project), char(31), toString(event), char(31), user_id, char(31), anonymous_id, char(31), "
-    "session_id, char(31), "
-    "message_id, char(31), properties, char(31), context, char(31), toString(toUnixTimestamp64Nano(time)), char(31), "
-    "toString(toUnixTimestamp64Nano(sent)), char(31), toString(toUnixTimestamp64Nano(received)), char(31), "
-    "toString(generation), char(31), "
-    "toString(`partition`), char(31), toString(sequence), char(31)))";
 
 std::string query_prefix(Generation generation, PartitionId partition) {
   return fmt::format("millrace-{}-{}-", generation.value, partition.value);
@@ -192,7 +184,7 @@ Result<std::vector<SequenceNumber>> ClickHouseStore::present(PartitionId partiti
 
 Result<StoredRange> ClickHouseStore::count(PartitionId partition, SequenceRange range, bool with_hash) {
   MR_ASSIGN(std::string condition, place_condition(partition, range));
-  std::string hash = with_hash ? fmt::format("sumWithOverflow({})", kRowHash) : "toUInt64(0)";
+  std::string hash = with_hash ? fmt::format("sumWithOverflow({})", clickhouse::kRowHash) : "toUInt64(0)";
   MR_ASSIGN(std::string body,
             ask(fmt::format("SELECT count(), {} FROM {} WHERE {}", hash, table("events"), condition), "RowBinary"));
   if (body.size() != 16) return unavailable("the store's count has another length than it must have");
@@ -204,6 +196,11 @@ Result<void> ClickHouseStore::flush() { return options_.flush_disk ? options_.fl
 Result<void> ClickHouseStore::load_takeovers() {
   MR_ASSIGN(std::string body, ask(clickhouse::select_takeovers(options_.database), "RowBinary"));
   MR_ASSIGN(std::vector<RecordedTakeover> takeovers, clickhouse::parse_takeovers(body));
+  if (clickhouse::take_copy_mark(takeovers).open) {
+    return unavailable(
+        "a copy into this store was begun and has not ended: run the same `millrace migrate store` to its end, or go "
+        "back to the store that it copies from");
+  }
   std::lock_guard lock(takeovers_mutex_);
   takeovers_ = std::move(takeovers);
   takeovers_loaded_ = system_clock().monotonic();

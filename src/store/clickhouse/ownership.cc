@@ -1,5 +1,7 @@
 #include "store/clickhouse/ownership.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -30,6 +32,17 @@ Result<std::vector<RecordedTakeover>> parse_takeovers(std::string_view body) {
   }
   if (!reader.ok()) return unavailable("the store's list of owners ends in the middle of a row");
   return takeovers;
+}
+
+CopyMark take_copy_mark(std::vector<RecordedTakeover>& takeovers) {
+  CopyMark mark;
+  std::erase_if(takeovers, [&mark](const RecordedTakeover& recorded) {
+    if (recorded.generation != kCopyMark) return false;
+    mark.number = std::max(mark.number, recorded.takeover.epoch.value);
+    mark.open = mark.open || !recorded.swept;
+    return true;
+  });
+  return mark;
 }
 
 std::string disowned_rows(const RecordedTakeover& recorded) {

@@ -21,6 +21,16 @@ struct RecordedTakeover {
 std::string select_takeovers(const std::string& database);
 Result<std::vector<RecordedTakeover>> parse_takeovers(std::string_view body);
 
+// Generations begin with 1. A row of generation 0 says that a copy from another store into this one was begun, and,
+// once it is `swept`, that it has ended; its epoch counts the copies.
+inline constexpr Generation kCopyMark{0};
+struct CopyMark {
+  std::uint32_t number = 0;  // of the newest copy; 0 when there was none
+  bool open = false;         // it has not ended: what is here is not whole
+};
+// Takes the marks out of the list.
+CopyMark take_copy_mark(std::vector<RecordedTakeover>& takeovers);
+
 // A condition that is true for the rows that these takeovers leave in; empty when there are none.
 std::string owned_rows(const std::vector<RecordedTakeover>& takeovers);
 // The rows that one takeover disowns.

@@ -33,5 +33,22 @@ TEST(Ownership, ListIsReadFromRowBinary) {
   EXPECT_FALSE(parse_takeovers(body.substr(1)).ok());
 }
 
+TEST(Ownership, CopyThatWasBegunIsOpenUntilItsEndIsRecorded) {
+  std::vector<RecordedTakeover> list = {
+      {kCopyMark, {PartitionId(0), Epoch(1), SequenceNumber(0)}, true, true},
+      {kCopyMark, {PartitionId(0), Epoch(2), SequenceNumber(0)}, false, true},
+      {Generation(1), {PartitionId(0), Epoch(5), SequenceNumber(7)}, false, true},
+  };
+  CopyMark mark = take_copy_mark(list);
+  EXPECT_EQ(mark.number, 2u);
+  EXPECT_TRUE(mark.open);
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0].takeover.epoch, Epoch(5));
+  EXPECT_FALSE(take_copy_mark(list).open);
+  list[0].generation = kCopyMark, list[0].swept = true;
+  EXPECT_FALSE(take_copy_mark(list).open);
+  EXPECT_TRUE(list.empty());
+}
+
 }  // namespace
 }  // namespace millrace::clickhouse
