@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "app/options.h"
+#include "app/store_place.h"
 #include "app/stream_kind.h"
 #include "app/verify_api.h"
 #include "io/clock.h"
@@ -27,16 +28,18 @@ Result<OfflineReport> verify_offline(const Settings& settings, const std::string
   }
 
   Metrics metrics;
-  MR_ASSIGN(engine::SupervisorOptions engine_settings, engine_options(values, data, program));
-  MR_ASSIGN(std::unique_ptr<engine::Supervisor> engine, engine::Supervisor::start(std::move(engine_settings), metrics));
+  MR_ASSIGN(StorePlace place, open_store_place(values.store_url, values, data, program, metrics));
   ClickHouseOptions options;
-  options.url = "unix:" + engine->socket_path();
-  options.user = engine->user();
-  options.password = engine->secret();
+  options.url = values.store_url;
   options.generation = node.generation;
   options.declared = declared_properties(values);
-  options.restart_engine = [&engine] { return engine->restart(); };
-  options.flush_disk = [&engine] { return engine->flush(); };
+  if (engine::Supervisor* engine = place.engine.get(); engine != nullptr) {
+    options.url = "unix:" + engine->socket_path();
+    options.user = engine->user();
+    options.password = engine->secret();
+    options.restart_engine = [engine] { return engine->restart(); };
+    options.flush_disk = [engine] { return engine->flush(); };
+  }
   MR_ASSIGN(std::unique_ptr<ClickHouseStore> store, ClickHouseStore::open(std::move(options), metrics));
   std::unique_ptr<Stream> stream;
   if (node.stream == "kafka") {
