@@ -49,7 +49,7 @@ fuzz() {
 }
 
 app() {
-  /usr/bin/python3 -m pytest -q tests/app
+  tools/build.sh release engine_alone && /usr/bin/python3 -m pytest -q tests/app
 }
 
 kafka() {

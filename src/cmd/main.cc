@@ -17,8 +17,8 @@ int fail(const std::string& message) {
 
 namespace {
 
-constexpr AddCommand kCommands[] = {add_serve, add_demo,   add_send, add_load,   add_query, add_tail,
-                                    add_keys,  add_verify, add_dump, add_config, add_engine};
+constexpr AddCommand kCommands[] = {add_serve, add_demo,   add_send, add_load,    add_query,  add_tail,
+                                    add_keys,  add_verify, add_dump, add_migrate, add_config, add_engine};
 
 int run(int argc, char** argv) {
   CLI::App program{

@@ -17,6 +17,7 @@ class StoreProxy:
         self.delay_s = 0.0
         self.lose_answer = lambda number: False
         self.inserts = 0
+        self.under_way = 0
         self.lost = 0
         self.lock = threading.Lock()
         proxy = self
@@ -26,7 +27,13 @@ class StoreProxy:
             timeout = 300
 
             def do_POST(self):
-                proxy.forward(self)
+                with proxy.lock:
+                    proxy.under_way += 1
+                try:
+                    proxy.forward(self)
+                finally:
+                    with proxy.lock:
+                        proxy.under_way -= 1
 
             do_GET = do_POST
 
