@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "app/node.h"
 #include "app/store_place.h"
 #include "process/checkpoint.h"
 #include "process/store_uses.h"
