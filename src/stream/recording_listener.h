@@ -47,4 +47,13 @@ inline Result<SequenceRange> append_and_wait(Stream& stream, PartitionId partiti
   return listener.wait(1).front();
 }
 
+// The next entry. Brokers of a stream may be slow: whoever reads asks again.
+inline Result<StreamEntry> next_of(StreamReader& reader) {
+  Result<StreamEntry> entry = reader.next();
+  while (!entry.ok() && entry.error().code == Code::kUnavailable) {
+    entry = reader.next();
+  }
+  return entry;
+}
+
 }  // namespace millrace

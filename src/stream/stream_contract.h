@@ -59,20 +59,20 @@ TEST_P(StreamContract, AReaderSeesWhatWasAppendedInOrder) {
   append(zero_, 4, 300, std::string(100'000, 'x'));
   auto reader = stream().reader(zero_, SequenceNumber(0));
   ASSERT_TRUE(reader.ok());
-  Result<StreamEntry> entry = (*reader)->next();
+  Result<StreamEntry> entry = next_of(**reader);
   ASSERT_TRUE(entry.ok()) << entry.error().message;
   EXPECT_EQ(entry->range, (SequenceRange{SequenceNumber(0), SequenceNumber(2)}));
   EXPECT_EQ(entry->payload, "first");
   EXPECT_EQ(entry->received, 100);
   EXPECT_FALSE(entry->damaged);
-  entry = (*reader)->next();
+  entry = next_of(**reader);
   ASSERT_TRUE(entry.ok());
   EXPECT_EQ(entry->payload, "");
-  entry = (*reader)->next();
+  entry = next_of(**reader);
   ASSERT_TRUE(entry.ok());
   EXPECT_EQ(entry->range, (SequenceRange{SequenceNumber(3), SequenceNumber(7)}));
   EXPECT_EQ(entry->payload, std::string(100'000, 'x'));
-  entry = (*reader)->next();
+  entry = next_of(**reader);
   ASSERT_FALSE(entry.ok());
   EXPECT_EQ(entry.error().code, Code::kNotFound);
 }
@@ -81,9 +81,9 @@ TEST_P(StreamContract, AReaderGoesOnWhenMoreIsDurable) {
   auto reader = stream().reader(zero_, SequenceNumber(0));
   ASSERT_TRUE(reader.ok());
   for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ((*reader)->next().error().code, Code::kNotFound);
+    EXPECT_EQ(next_of(**reader).error().code, Code::kNotFound);
     append(zero_, 1, 100, std::to_string(i));
-    Result<StreamEntry> entry = (*reader)->next();
+    Result<StreamEntry> entry = next_of(**reader);
     ASSERT_TRUE(entry.ok()) << entry.error().message;
     EXPECT_EQ(entry->payload, std::to_string(i));
   }
@@ -95,16 +95,16 @@ TEST_P(StreamContract, SeekFindsTheEntryThatHoldsThePlace) {
   }
   auto reader = stream().reader(zero_, SequenceNumber(995));
   ASSERT_TRUE(reader.ok());
-  EXPECT_EQ((*reader)->next()->payload, "record 99");
+  EXPECT_EQ(next_of(**reader)->payload, "record 99");
   for (std::uint64_t place : {0u, 9u, 10u, 555u, 500u, 999u}) {
     ASSERT_TRUE((*reader)->seek(SequenceNumber(place)).ok());
-    Result<StreamEntry> entry = (*reader)->next();
+    Result<StreamEntry> entry = next_of(**reader);
     ASSERT_TRUE(entry.ok()) << entry.error().message;
     EXPECT_EQ(entry->payload, "record " + std::to_string(place / 10)) << place;
     EXPECT_EQ(entry->range.begin, SequenceNumber(place / 10 * 10));
   }
   ASSERT_TRUE((*reader)->seek(SequenceNumber(1000)).ok());
-  EXPECT_EQ((*reader)->next().error().code, Code::kNotFound);
+  EXPECT_EQ(next_of(**reader).error().code, Code::kNotFound);
 }
 
 TEST_P(StreamContract, ReceivedTimesNeverGoBack) {
@@ -112,9 +112,9 @@ TEST_P(StreamContract, ReceivedTimesNeverGoBack) {
   append(zero_, 1, 400, "b");
   append(zero_, 1, 600, "c");
   auto reader = stream().reader(zero_, SequenceNumber(0));
-  EXPECT_EQ((*reader)->next()->received, 500);
-  EXPECT_EQ((*reader)->next()->received, 500);
-  EXPECT_EQ((*reader)->next()->received, 600);
+  EXPECT_EQ(next_of(**reader)->received, 500);
+  EXPECT_EQ(next_of(**reader)->received, 500);
+  EXPECT_EQ(next_of(**reader)->received, 600);
   EXPECT_EQ(stream().state(zero_).newest_received, 600);
 }
 
@@ -180,7 +180,7 @@ TEST_P(StreamContract, ManyThreadsAppendAndEachIsToldItsOwnPlace) {
     auto reader = stream().reader(PartitionId(static_cast<std::uint16_t>(t % 2)), SequenceNumber(0));
     for (int i = 0; i < kEach; ++i) {
       ASSERT_TRUE((*reader)->seek(ranges[t][i].begin).ok());
-      Result<StreamEntry> entry = (*reader)->next();
+      Result<StreamEntry> entry = next_of(**reader);
       ASSERT_TRUE(entry.ok()) << entry.error().message;
       EXPECT_EQ(entry->range, ranges[t][i]);
       EXPECT_EQ(entry->payload, std::to_string(t) + ":" + std::to_string(i));

@@ -38,7 +38,7 @@ class KafkaStreamTest : public testing::Test {
   std::vector<std::string> read_all(Stream& stream) {
     std::vector<std::string> payloads;
     auto reader = stream.reader(zero_, SequenceNumber(0)).value();
-    for (Result<StreamEntry> entry = reader->next(); entry.ok(); entry = reader->next()) {
+    for (Result<StreamEntry> entry = next_of(*reader); entry.ok(); entry = next_of(*reader)) {
       payloads.push_back(fmt::format("{}-{} {}", entry->range.begin.value, entry->range.end.value, entry->payload));
     }
     return payloads;

@@ -166,7 +166,7 @@ class SpillingStreamTest : public testing::Test {
   std::vector<std::string> read_all() {
     std::vector<std::string> payloads;
     auto reader = stream_->reader(zero_, SequenceNumber(0)).value();
-    for (Result<StreamEntry> entry = reader->next(); entry.ok(); entry = reader->next()) {
+    for (Result<StreamEntry> entry = next_of(*reader); entry.ok(); entry = next_of(*reader)) {
       payloads.emplace_back(entry->payload);
     }
     return payloads;
