@@ -108,7 +108,7 @@ def test_a_server_killed_and_a_broker_restarted_lose_nothing_and_double_nothing(
     server.stop()
 
 
-def test_an_aborted_transaction_is_not_read(kafka, start):
+def test_what_a_transaction_wrote_is_read_and_its_marks_are_nobody_s(kafka, start):
     """ProducerPerformance commits; its messages aren't JSON and fail one by one, the marks behind them are nobody's."""
     make_topic(kafka, "theirs-tx", 1)
     kafka.tool("org.apache.kafka.tools.ProducerPerformance", "--topic", "theirs-tx", "--num-records", "3", "--record-size", "10",
