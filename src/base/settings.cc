@@ -30,7 +30,7 @@ constexpr std::string_view kEnvironmentPrefix = "MILLRACE_";
 
 // Variables that are no settings: they are read by a command of their own, or only choose the file.
 constexpr std::string_view kOtherVariables[] = {"MILLRACE_CONFIG", "MILLRACE_BOOTSTRAP_KEY", "MILLRACE_LIBCHDB",
-                                                "MILLRACE_URL", "MILLRACE_KEY"};
+                                                "MILLRACE_URL",    "MILLRACE_KEY",           "MILLRACE_MIGRATE_TO"};
 
 std::vector<std::string> known(std::string (*name)(const SettingInfo&)) {
   std::vector<std::string> names;
