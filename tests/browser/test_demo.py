@@ -65,7 +65,7 @@ def test_the_demonstration_has_live_charts_at_once_and_its_history_soon(driver, 
         driver.get_log("browser")  # questions were refused (503) until the store was open
         demo.until("keep coming in")
         page.run("window.notReloaded = true")
-        before = page.total()
+        before = page.until(lambda: page.total() > 100_000 and page.total(), "the history's last quarter of an hour")
         page.until(lambda: page.total() > before, "the chart moves by itself")
         assert page.run("return window.notReloaded")
         page.picture("demo-overview")
