@@ -144,7 +144,8 @@ def main():
           [[name, *[cell for n in IN_FLIGHT for cell in (rates[n][name]["median"], f"p99 {p99[n][name]['median']:,.0f}")]] for name in names])  # fmt: skip
     if options.only or options.keep_result:
         return
-    raw, log, redis_name = names[0], names[1], names[2]
+    raw, log = names[0], names[1]
+    redis_name = next(name for name in names if name.startswith("Redis"))
     # The floor of a run and the log beside it in the same run: a ratio each, then the median of them.
     ratio = {n: of_pairs(rows, n, log, raw) for n in IN_FLIGHT}
     goal = {**{f"{n} in flight, of raw": 0.9 for n in IN_FLIGHT}, "64 in flight, of Redis": 10, "64 in flight, p99 µs at most": 200}
