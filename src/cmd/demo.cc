@@ -13,7 +13,6 @@
 #include <CLI/CLI.hpp>
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #include "cmd/command.h"
 #include "cmd/connection.h"
 #include "cmd/demo_state.h"
+#include "cmd/interrupts.h"
 #include "demo/traffic.h"
 #include "io/clock.h"
 #include "io/random.h"
@@ -78,28 +78,6 @@ struct Options {
   std::string run_for;
   std::string kafka;  // brokers; empty: the stream is the log
   bool reset = false;
-};
-
-// Blocked in every thread from the start; the main thread asks for them between its steps.
-class Interrupts {
- public:
-  Interrupts() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    signal(SIGPIPE, SIG_IGN);
-  }
-  // Waits that long at most; true when it is time to stop.
-  bool within(TimeNs wait) {
-    timespec time{wait / 1'000'000'000, wait % 1'000'000'000};
-    caught_ = caught_ || sigtimedwait(&signals_, nullptr, &time) > 0;
-    return caught_;
-  }
-
- private:
-  sigset_t signals_;
-  bool caught_ = false;
 };
 
 bool is_free(std::uint16_t port) {
@@ -271,7 +249,7 @@ class LiveTraffic {
  public:
   LiveTraffic(const Connection& connection, const Story& story, const TrafficOptions& options, TimeNs from,
               Clock& clock)
-      : traffic_(story, options, from), clock_(clock), thread_("demo-live", [this, &connection] {
+      : traffic_(story, options, from), clock_(clock), sent_until_(from), thread_("demo-live", [this, &connection] {
           Result<void> sent = send(connection);
           std::lock_guard lock(mutex_);
           error_ = sent.ok() ? std::optional<Error>() : sent.error();
@@ -322,7 +300,7 @@ class LiveTraffic {
   std::condition_variable changed_;
   bool stopping_ = false;
   std::optional<Error> error_;
-  std::atomic<TimeNs> sent_until_ = 0;
+  std::atomic<TimeNs> sent_until_;
   std::atomic<std::uint64_t> sent_ = 0;
   Thread thread_;
 };

@@ -1,14 +1,11 @@
 // millrace migrate store: what is in one store to another, and the proof that it is the same there.
 
-#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "app/store_move.h"
@@ -16,6 +13,7 @@
 #include "base/log.h"
 #include "base/time_format.h"
 #include "cmd/command.h"
+#include "cmd/interrupts.h"
 #include "cmd/settings_options.h"
 
 namespace millrace::cmd {
@@ -23,7 +21,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kTriesMax = 5;  // one behind the other, without getting on
+constexpr int kTriesMax = 5;              // one behind the other, without getting on
+constexpr TimeNs kPauseNs = 500'000'000;  // before the first of them, then twice as long each time
 
 struct Options {
   SettingsOptions settings;
@@ -32,8 +31,6 @@ struct Options {
   bool json = false;
   bool quiet = false;
 };
-
-std::atomic<bool> interrupted{false};
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
@@ -161,14 +158,9 @@ int show(const Options& options, const Settings& settings, const MoveReport& rep
   return 0;
 }
 
-void pause_between_tries(int tries) {
-  for (int i = 0; i < (1 << tries) * 5 && !interrupted; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-}
-
 // A part that is down for a moment doesn't end a long copy: the next try goes on where this one ended.
-Result<MoveReport> move(const Settings& settings, const MoveOptions& move_options, ProgressLine& line) {
+Result<MoveReport> move(const Settings& settings, const MoveOptions& move_options, ProgressLine& line,
+                        Interrupts& interrupts) {
   std::error_code error;
   std::string program = std::filesystem::read_symlink("/proc/self/exe", error).string();
   bool ever_got_on = false;
@@ -176,7 +168,7 @@ Result<MoveReport> move(const Settings& settings, const MoveOptions& move_option
     line.begin();
     Result<MoveReport> report = move_store(settings, program, move_options);
     line.end();
-    if (report.ok() || interrupted) {
+    if (report.ok() || interrupts.within(0)) {
       return report;
     }
     ever_got_on = ever_got_on || line.got_on();
@@ -187,7 +179,9 @@ Result<MoveReport> move(const Settings& settings, const MoveOptions& move_option
       return report;
     }
     fmt::print(stderr, "millrace: {}; going on in a moment\n", report.error().message);
-    pause_between_tries(tries);
+    if (interrupts.within(kPauseNs << tries)) {
+      return report;
+    }
   }
 }
 
@@ -200,19 +194,18 @@ int migrate_store(Options& options) {
     options.to.clear();
   }
   configure_log(LogLevel::kWarning, LogFormat::kText);
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGINT, [](int) { interrupted = true; });
-  signal(SIGTERM, [](int) { interrupted = true; });
+  Interrupts interrupts;
   ProgressLine line(options.quiet);
   MoveOptions move_options;
   move_options.to = options.to;
   move_options.piece_places = options.piece;
-  move_options.go_on = [&line](const MoveProgress& progress) {
+  move_options.go_on = [&line, &interrupts](const MoveProgress& progress) {
     line.show(progress);
-    return !interrupted.load();
+    return !interrupts.within(0);
   };
-  Result<MoveReport> report = move(*settings, move_options, line);
+  Result<MoveReport> report = move(*settings, move_options, line, interrupts);
   if (!report.ok()) {
+    bool interrupted = interrupts.within(0);
     bool goes_on = interrupted || report.error().code != Code::kInvalid;
     return fail((interrupted ? std::string("interrupted") : report.error().message) +
                 (goes_on ? "; the same command goes on from here" : ""));

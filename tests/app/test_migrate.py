@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -153,6 +154,22 @@ def test_a_store_is_moved_under_load_and_back_and_every_event_is_there_once(move
     assert moved.embedded("SELECT count(), uniqExact(message_id) FROM millrace.events WHERE event != 'tick'") == "9001\t9001\n"
 
 
+def test_ctrl_c_ends_a_copy_and_the_same_command_goes_on(moved):
+    send(moved.server, 6000)
+    proxy = moved.other.proxy
+    proxy.delay_s = 0.1
+    done = proxy.inserts
+    tool = subprocess.Popen(moved.command(moved.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until(lambda: proxy.inserts >= done + 5 or tool.poll() is not None, "nothing is copied")
+    tool.send_signal(signal.SIGINT)
+    _, said = tool.communicate(timeout=60)
+    proxy.delay_s = 0.0
+    assert tool.returncode == 1 and "interrupted; the same command goes on from here" in said, said
+    there = moved.migrate(moved.url)
+    assert there.returncode == 0, there.stderr
+    assert 0 < json.loads(there.stdout)["copied"] < json.loads(there.stdout)["rows"]
+
+
 def test_what_cannot_be_moved_is_refused_and_says_why(moved, tmp_path):
     server = moved.server
     send(server, 3000)
@@ -182,7 +199,6 @@ def test_what_cannot_be_moved_is_refused_and_says_why(moved, tmp_path):
     assert report["equal"] and report["rows"] == report["copied"] == 3000
     again = json.loads(moved.migrate(elsewhere).stdout)
     assert again["equal"] and again["copied"] == 0
-
 
 
 def test_a_store_that_is_gone_back_to_without_a_move_gets_from_the_log_what_it_lacks(moved):
