@@ -40,15 +40,28 @@ def three(tmp_path):
 
 
 @pytest.fixture
-def start(tmp_path):
-    """start(kafka, topic="t", stream_partitions=2): servers of a test's own, which end with it."""
+def alone(tmp_path):
+    """One broker of a test's own."""
+    with brokers.Brokers(tmp_path / "alone", 1) as one:
+        yield one
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """serve(stream_partitions=2): servers of a test's own, which end with it."""
     servers = []
 
-    def begin(kafka, topic, folder="data", **settings):
-        server = Server(tmp_path / folder, stream_kind="kafka", kafka_brokers=kafka.address, kafka_topic=topic, **settings)
+    def begin(folder="data", **settings):
+        server = Server(tmp_path / folder, **settings)
         servers.append(server)
         return server.start()
 
     yield begin
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def start(serve):
+    """start(kafka, topic="t", stream_partitions=2): a server whose stream is there."""
+    return lambda kafka, topic, **settings: serve(stream_kind="kafka", kafka_brokers=kafka.address, kafka_topic=topic, **settings)

@@ -7,24 +7,8 @@ import pytest
 
 
 @pytest.fixture
-def alone(tmp_path):
-    with brokers.Brokers(tmp_path / "alone", 1) as one:
-        yield one
-
-
-@pytest.fixture
-def start(tmp_path):
-    servers = []
-
-    def begin(kafka, topic, **settings):
-        from millrace_server import Server
-        server = Server(tmp_path / "data", source_kafka_brokers=kafka.address, source_kafka_topic=topic, **settings)
-        servers.append(server)
-        return server.start()
-
-    yield begin
-    for server in servers:
-        server.kill()
+def start(serve):
+    return lambda kafka, topic, **settings: serve(source_kafka_brokers=kafka.address, source_kafka_topic=topic, **settings)
 
 
 def make_topic(kafka, name, partitions):

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import time
 
-import brokers
 import pytest
 from millrace_server import BINARY, KEY, Server
 from order import out_of_order
@@ -14,12 +13,6 @@ from world import World
 
 SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
 AWAY_S = float(os.environ.get("MILLRACE_KAFKA_AWAY_S", "3"))
-
-
-@pytest.fixture
-def alone(tmp_path):
-    with brokers.Brokers(tmp_path / "alone", 1) as one:
-        yield one
 
 
 @pytest.fixture

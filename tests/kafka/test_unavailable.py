@@ -3,14 +3,7 @@
 import json
 import time
 
-import brokers
 import pytest
-
-
-@pytest.fixture
-def alone(tmp_path):
-    with brokers.Brokers(tmp_path / "alone", 1) as one:
-        yield one
 
 
 def send(server, prefix):
