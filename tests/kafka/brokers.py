@@ -126,21 +126,21 @@ class Brokers:
     def thaw(self, number):
         os.kill(self.processes[number].pid, signal.SIGCONT)
 
-    def metadata(self):
-        """What a client sees: kcat's JSON; None while nobody answers."""
-        asked = subprocess.run(["kcat", "-L", "-J", "-m", "2", "-b", self.address], capture_output=True, text=True)
+    def metadata(self, number):
+        """What a client of this one sees: kcat's JSON; None while it doesn't answer."""
+        asked = subprocess.run(["kcat", "-L", "-J", "-m", "2", "-b", f"127.0.0.1:{self.ports[number]}"], capture_output=True, text=True)
         try:
             return json.loads(asked.stdout)
         except ValueError:
             return None
 
     def wait_until(self, holds, what, timeout_s=90):
-        """Until holds(metadata)."""
+        """Until holds(metadata) for every broker that was started: others don't notice at once that one is gone, nor that it is back."""
         deadline = time.monotonic() + timeout_s
         while True:
-            metadata = self.metadata()
-            if metadata is not None and holds(metadata):
-                return metadata
+            metadata = [self.metadata(number) for number, process in enumerate(self.processes) if process is not None]
+            if all(one is not None and holds(one) for one in metadata):
+                return
             for number, process in enumerate(self.processes):
                 code = process.poll() if process is not None else None
                 assert code is None or code < 0, f"broker {number} ended with {code}:\n{self.output(number)}"
