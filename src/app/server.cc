@@ -12,6 +12,7 @@
 #include "app/node.h"
 #include "app/options.h"
 #include "app/page.h"
+#include "app/roles.h"
 #include "app/router.h"
 #include "app/session_api.h"
 #include "app/shared_panel.h"
@@ -266,6 +267,9 @@ Result<void> WholeServer::open_source() {
 }
 
 Result<void> WholeServer::open(const std::string& bootstrap_key) {
+  if (Roles roles = roles_of(values_); !roles.all() || !roles.group.empty() || !roles.processors.empty()) {
+    return invalid("this version has all roles in one server: leave roles, process.group and query.processors out");
+  }
   MR_TRY(open_folder());
   MR_TRY(open_keys(bootstrap_key));
   MR_TRY(open_control());

@@ -195,6 +195,70 @@ void load_flags(const SettingSources& sources, Loading& into) {
   }
 }
 
+std::vector<std::string_view> words_of(std::string_view list) {
+  std::vector<std::string_view> words;
+  for (std::size_t comma = 0; comma != std::string_view::npos; list.remove_prefix(comma + 1)) {
+    comma = list.find(',');
+    std::string_view word = list.substr(0, comma);
+    word.remove_prefix(std::min(word.find_first_not_of(' '), word.size()));
+    words.push_back(word.substr(0, word.find_last_not_of(' ') + 1));
+    if (comma == std::string_view::npos) {
+      break;
+    }
+  }
+  return words;
+}
+
+void check_roles(Loading& into) {
+  constexpr std::array<std::string_view, 3> kRoles = {"ingest", "process", "query"};
+  const SettingValues& values = into.values;
+  std::vector<std::string_view> roles = words_of(values.roles);
+  auto has = [&](std::string_view role) { return std::find(roles.begin(), roles.end(), role) != roles.end(); };
+  for (std::size_t i = 0; i < roles.size(); ++i) {
+    if (std::find(kRoles.begin(), kRoles.end(), roles[i]) == kRoles.end()) {
+      return into.problem("roles: \"{}\" is no role; they are ingest, process and query, separated by commas",
+                          roles[i]);
+    }
+    if (std::find(roles.begin(), roles.begin() + static_cast<std::ptrdiff_t>(i), roles[i]) !=
+        roles.begin() + static_cast<std::ptrdiff_t>(i)) {
+      return into.problem("roles: {} is named twice", roles[i]);
+    }
+  }
+  bool shared = roles.size() < kRoles.size() || !values.process_group.empty();
+  std::string_view why = roles.size() < kRoles.size() ? "roles names less than all" : "process.group is set";
+  if (shared && values.stream_kind != "kafka") {
+    into.problem("{}, which needs stream.kind kafka: only a topic can be shared by several servers", why);
+  }
+  if (shared && (has("process") || has("query")) && values.store_url.empty()) {
+    into.problem("{}, which needs store.url: the embedded engine belongs to one server alone", why);
+  }
+  if (!values.process_group.empty() && !has("process")) {
+    into.problem("process.group is set, but roles has no process");
+  }
+  if (!values.source_kafka_topic.empty() && !has("ingest")) {
+    into.problem("source.kafka.topic is set, but roles has no ingest");
+  }
+}
+
+void check_processors(Loading& into) {
+  const SettingValues& values = into.values;
+  if (values.query_processors.empty()) {
+    return;
+  }
+  std::vector<std::string_view> roles = words_of(values.roles);
+  if (std::find(roles.begin(), roles.end(), "query") == roles.end()) {
+    into.problem("query.processors is set, but roles has no query");
+  }
+  if (values.query_processors_key.empty()) {
+    into.problem("query.processors needs query.processors_key, a read key of theirs");
+  }
+  for (std::string_view address : words_of(values.query_processors)) {
+    if (!address.starts_with("http://") && !address.starts_with("https://")) {
+      into.problem("query.processors: \"{}\" is no address; it must be http://host:port or https://host:port", address);
+    }
+  }
+}
+
 // What no single setting's bounds can say.
 void check_together(Loading& into) {
   const SettingValues& values = into.values;
@@ -214,6 +278,8 @@ void check_together(Loading& into) {
       (values.source_kafka_brokers.empty() || values.source_kafka_brokers == values.kafka_brokers)) {
     into.problem("source.kafka.topic is the topic of the stream itself");
   }
+  check_roles(into);
+  check_processors(into);
   // Else an event within its own limit could never come in, or never be written.
   if (values.ingest_event_bytes_max > values.http_unpacked_max) {
     into.problem("ingest.event_bytes_max is larger than http.unpacked_max");

@@ -146,6 +146,36 @@ TEST(SettingsTest, WhatIsNotTomlIsAnErrorWithItsLine) {
   EXPECT_THAT(error_of(from_file("data = 'a'\ndata = 'b'\n")), HasSubstr("millrace.toml:2: "));
 }
 
+TEST(SettingsTest, LessThanAllRolesNeedATopicAndAStoreThatCanBeShared) {
+  const std::string kafka = "stream.kind = 'kafka'\nkafka.brokers = 'a:1'\n";
+  const std::string both = kafka + "store.url = 'http://db:8123/m'\n";
+  EXPECT_THAT(error_of(from_file("roles = 'ingest'\n")), HasSubstr("needs stream.kind kafka"));
+  EXPECT_EQ(error_of(from_file("roles = 'ingest'\n" + kafka)), "no error");
+  EXPECT_THAT(error_of(from_file("roles = 'process'\n" + kafka)), HasSubstr("needs store.url"));
+  EXPECT_THAT(error_of(from_file("roles = 'ingest,query'\n" + kafka)), HasSubstr("needs store.url"));
+  EXPECT_EQ(error_of(from_file("roles = 'process, query'\n" + both)), "no error");
+  EXPECT_THAT(error_of(from_file("process.group = 'g'\n" + kafka)),
+              HasSubstr("process.group is set, which needs store.url"));
+  EXPECT_EQ(error_of(from_file("process.group = 'g'\n" + both)), "no error");
+  EXPECT_THAT(error_of(from_file("roles = 'query'\nprocess.group = 'g'\n" + both)), HasSubstr("roles has no process"));
+  EXPECT_THAT(error_of(from_file("roles = 'query'\nsource.kafka.topic = 'o'\n" + both)),
+              HasSubstr("roles has no ingest"));
+}
+
+TEST(SettingsTest, AWordThatIsNoRoleIsAnError) {
+  EXPECT_THAT(error_of(from_file("roles = 'ingest,proces'\n")), HasSubstr("\"proces\" is no role"));
+  EXPECT_THAT(error_of(from_file("roles = 'ingest,'\n")), HasSubstr("\"\" is no role"));
+  EXPECT_THAT(error_of(from_file("roles = 'query,query'\n")), HasSubstr("query is named twice"));
+  EXPECT_EQ(error_of(from_file("roles = 'query, ingest,process'\n")), "no error");
+}
+
+TEST(SettingsTest, ProcessorsToMergeHaveAddressesAndAKey) {
+  EXPECT_THAT(error_of(from_file("query.processors = 'http://a:1'\n")), HasSubstr("needs query.processors_key"));
+  const std::string key = "query.processors_key = 'k'\n";
+  EXPECT_THAT(error_of(from_file(key + "query.processors = 'http://a:1,b:2'\n")), HasSubstr("\"b:2\" is no address"));
+  EXPECT_EQ(error_of(from_file(key + "query.processors = 'http://a:1, https://b:2'\n")), "no error");
+}
+
 TEST(SettingsTest, ASecretIsNeverInAMessage) {
   std::string long_secret(300, 's');
   EXPECT_EQ(error_of(from_file("[engine]\npassword = \"" + long_secret + "\"")),
