@@ -140,7 +140,7 @@ void Processor::begin_views() {
     return;
   }
   std::lock_guard lock(views_->lock());
-  views_->begin(view_snapshot_.first, view_snapshot_.second);
+  views_->begin(view_snapshot_.first, view_snapshot_.second, stored_.epoch);
   view_snapshot_ = {};
   view_reader_.emplace(parts_.stream, options_.partition, *views_);
   views_behind_ = true;

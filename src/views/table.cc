@@ -102,6 +102,9 @@ void ViewTable::refresh() {
   }
   std::set<std::tuple<TimeNs, std::string, bool>> to_join;
   for (const PartitionViews::Lane* lane : lanes) {
+    if (anew) {  // what was told of the other partitions is forgotten too
+      lane->state->tell_again(ViewState::Listener::kTable);
+    }
     lane->state->take_changed([&](const ViewState::Row& row) {
       changed = true;
       if (lanes.size() > 1) {

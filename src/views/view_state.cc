@@ -90,8 +90,7 @@ ViewState::~ViewState() {
 }
 
 TimeNs ViewState::kept_from() const {
-  std::int64_t by_horizon = window_begin_ == INT64_MIN ? INT64_MIN : floor_div(window_begin_, grain_);
-  std::int64_t first = std::max(first_kept_, by_horizon);
+  std::int64_t first = totals().first_kept;
   return first <= INT64_MIN / grain_ ? INT64_MIN : first * grain_;
 }
 
@@ -119,8 +118,10 @@ void ViewState::drop_oldest() {
   Bucket*& recent = recent_[static_cast<std::size_t>(bucket.number) % recent_.size()];
   recent = recent == &bucket ? nullptr : recent;
   buckets_.erase(buckets_.begin());
-  if (changed_.size() > 64 + 2 * buckets_.size()) {  // nobody takes them
-    std::erase_if(changed_, [this](std::int64_t number) { return !buckets_.contains(number); });
+  for (std::vector<std::int64_t>& changed : changed_) {
+    if (changed.size() > 64 + 2 * buckets_.size()) {  // nobody takes them
+      std::erase_if(changed, [this](std::int64_t number) { return !buckets_.contains(number); });
+    }
   }
 }
 
@@ -233,14 +234,35 @@ std::uint32_t ViewState::cell_for(Bucket& bucket, std::uint64_t hash) {
 }
 
 void ViewState::note_change(Bucket& bucket, std::uint32_t cell) {
-  if (bucket.cells[cell].changed) {
+  std::uint8_t untold = listening_ & static_cast<std::uint8_t>(~bucket.cells[cell].changed);
+  if (untold == 0) {
     return;
   }
-  bucket.cells[cell].changed = true;
-  if (bucket.changed.empty()) {
-    changed_.push_back(bucket.number);
+  bucket.cells[cell].changed |= untold;
+  for (std::size_t listener = 0; listener < changed_.size(); ++listener) {
+    if ((untold >> listener & 1) != 0) {
+      if (bucket.changed[listener].empty()) {
+        changed_[listener].push_back(bucket.number);
+      }
+      bucket.changed[listener].push_back(cell);
+    }
   }
-  bucket.changed.push_back(cell);
+}
+
+void ViewState::tell_again(Listener who) {
+  std::uint8_t before = listening_ | static_cast<std::uint8_t>(1U << static_cast<unsigned>(who));
+  listening_ = static_cast<std::uint8_t>(1U << static_cast<unsigned>(who));  // nothing new for the other one
+  for (auto& [number, bucket] : buckets_) {
+    for (std::uint32_t i = 0; i < bucket->cells.size(); ++i) {
+      note_change(*bucket, i);
+    }
+  }
+  listening_ = before;
+}
+
+void ViewState::rest_feed() {
+  take_changed(Listener::kFeed, [](const Row&) { return true; });
+  listening_ = 1;
 }
 
 void ViewState::fold(const EventView& event, const FieldValue* fields) {
@@ -287,6 +309,60 @@ bool ViewState::find(TimeNs time, std::string_view key, bool other, Row& row) co
   }
   row = {time, key, other, bucket.cells[at].count, states(bucket, at)};
   return true;
+}
+
+ViewState::Totals ViewState::totals() const {
+  std::int64_t by_horizon = window_begin_ == INT64_MIN ? INT64_MIN : floor_div(window_begin_, grain_);
+  return {std::max(first_kept_, by_horizon), outside_, gone_, passed_by_};
+}
+
+void ViewState::put_totals(const Totals& totals) {
+  while (!buckets_.empty() && buckets_.begin()->first < totals.first_kept) {
+    drop_oldest();
+  }
+  first_kept_ = std::max(first_kept_, totals.first_kept);
+  outside_ = totals.outside;
+  gone_ = totals.gone;
+  passed_by_ = totals.passed_by;
+}
+
+Result<void> ViewState::put_row(std::int64_t number, std::string_view key, bool other, std::uint64_t count,
+                                std::string_view states) {
+  constexpr std::int64_t kFarthest = INT64_MAX / 2;
+  if (number > kFarthest / grain_ || number < -kFarthest / grain_) {
+    return corrupt("a row's time is out of range");
+  }
+  if (number < first_kept_) {
+    return {};
+  }
+  Bucket& bucket = bucket_of(number);
+  std::uint64_t hash = other ? kOtherHash : field_hash(key);
+  std::uint32_t at = find_cell(bucket, hash, key, other);
+  if (at == kNone) {
+    if (decode_key(key).size() != (other ? 0 : dimensions_.size())) {
+      return corrupt("a row's key does not have the view's dimensions");
+    }
+    at = add_cell(bucket, hash, key, other);
+  } else if (bucket.cells[at].count >= count) {
+    return {};  // told again; a row's states change with its count alone
+  }
+  std::byte* into = this->states(bucket, at);
+  std::size_t heap = aggregates_.heap_bytes(into);
+  aggregates_.destroy(into);
+  aggregates_.init(into);
+  ByteReader reader(states);
+  if (Result<void> read = aggregates_.read(into, reader); !read.ok() || !reader.rest().empty()) {
+    return read.ok() ? Result<void>(corrupt("a row has more than its states")) : read;
+  }
+  std::uint64_t more = count - bucket.cells[at].count;
+  bucket.cells[at].count = count;
+  inside_ += more;
+  other_ += other ? more : 0;
+  bucket.bytes += aggregates_.heap_bytes(into) - heap;  // may also be less
+  bytes_ += aggregates_.heap_bytes(into) - heap;
+  note_change(bucket, at);
+  return bytes_ <= kCopyTimesMax * bytes_max_ ? Result<void>()
+                                              : Result<void>(full("it is larger than live.view_memory"));
 }
 
 // u8 version, i64 first kept bucket, u64 outside, u64 gone, u64 passed by, u32 buckets; for each, ascending: i64

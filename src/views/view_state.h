@@ -49,9 +49,17 @@ class ViewState {
     std::uint64_t count = 0;
     const std::byte* states = nullptr;
   };
-  // Calls use(row) for all rows that changed since the last call; for all rows at first.
+  // Who is told what changed: each of the two is told of a row once, however often it changed in between.
+  enum class Listener : std::uint8_t { kTable, kFeed };
+  // Calls use(row) for rows that changed since the table was told last; for all rows at first.
   template <typename Use>
   void take_changed(Use&& use);
+  // The same for either; `use` gives whether it takes more. True when all were told.
+  template <typename Use>
+  bool take_changed(Listener who, Use&& use);
+  // All rows count as changed for it. The feed is told nothing before this, and after rest_feed().
+  void tell_again(Listener who);
+  void rest_feed();
   // The row of a bucket, if there is one.
   bool find(TimeNs time, std::string_view key, bool other, Row& row) const;
 
@@ -69,18 +77,34 @@ class ViewState {
   // Into a state that was just made. kCorrupt, kInvalid: make a new one.
   Result<void> read(std::string_view bytes);
 
+  // ---- for a copy elsewhere: a state into which rows are put instead of folded ----
+
+  struct Totals {
+    std::int64_t first_kept = INT64_MIN;  // the number of the first bucket that may be there
+    std::uint64_t outside = 0, gone = 0, passed_by = 0;
+  };
+  Totals totals() const;
+  std::int64_t bucket_number(const Row& row) const { return row.time / grain_; }
+  // Lets go of the buckets that have left there.
+  void put_totals(const Totals& totals);
+  // The row as it is there; `states` as AggregateRow has written them. A row that is newer here stays. kCorrupt,
+  // kInvalid: the states can't be read; kFull: the copy is larger than a state may become.
+  Result<void> put_row(std::int64_t bucket, std::string_view key, bool other, std::uint64_t count,
+                       std::string_view states);
+
   // Dimensions as texts, absent ones as nullopt. Empty for a key that isn't one.
   static std::vector<std::optional<std::string_view>> decode_key(std::string_view key);
 
  private:
   static constexpr std::size_t kChunkRows = 4;
+  static constexpr std::size_t kCopyTimesMax = 4;  // a bucket of the original may be larger than bytes_max
   struct Cell {
     std::uint64_t hash = 0;
     std::uint64_t count = 0;
     std::uint32_t key_at = 0;
     std::uint32_t key_bytes = 0;
     bool other = false;
-    bool changed = false;
+    std::uint8_t changed = 0;  // bits of those who were not told yet
   };
   struct Bucket {
     std::int64_t number = 0;  // since 1970, in grains
@@ -89,7 +113,7 @@ class ViewState {
     std::vector<std::uint32_t> slots;  // open addressing by hash; a cell's number and one, 0: empty
     std::vector<std::unique_ptr<std::byte[]>> chunks;
     std::string keys;
-    std::vector<std::uint32_t> changed;
+    std::array<std::vector<std::uint32_t>, 2> changed;  // by listener
   };
 
   Bucket& bucket_of(std::int64_t number);
@@ -127,7 +151,8 @@ class ViewState {
   std::uint64_t gone_ = 0;       // … in buckets that went
   std::uint64_t passed_by_ = 0;  // events that the filter, or the project, leaves out
   std::string key_;
-  std::vector<std::int64_t> changed_;  // buckets
+  std::uint8_t listening_ = 1;                        // bits of listeners
+  std::array<std::vector<std::int64_t>, 2> changed_;  // buckets, by listener
 };
 
 // Whether a view of this declaration can be folded: kInvalid says why not.
@@ -135,21 +160,33 @@ Result<void> check_view(const ViewSpec& spec);
 
 template <typename Use>
 void ViewState::take_changed(Use&& use) {
-  for (std::int64_t number : changed_) {
-    auto found = buckets_.find(number);
+  take_changed(Listener::kTable, [&](const Row& row) {
+    use(row);
+    return true;
+  });
+}
+
+template <typename Use>
+bool ViewState::take_changed(Listener who, Use&& use) {
+  auto listener = static_cast<std::size_t>(who);
+  for (std::vector<std::int64_t>& left = changed_[listener]; !left.empty(); left.pop_back()) {
+    auto found = buckets_.find(left.back());
     if (found == buckets_.end()) {
       continue;
     }
     Bucket& bucket = *found->second;
-    for (std::uint32_t i : bucket.changed) {
+    for (std::vector<std::uint32_t>& rows = bucket.changed[listener]; !rows.empty();) {
+      std::uint32_t i = rows.back();
       Cell& cell = bucket.cells[i];
-      cell.changed = false;
-      use(Row{bucket.number * grain_, std::string_view(bucket.keys).substr(cell.key_at, cell.key_bytes), cell.other,
-              cell.count, states(bucket, i)});
+      cell.changed &= static_cast<std::uint8_t>(~(1U << listener));
+      rows.pop_back();
+      if (!use(Row{bucket.number * grain_, std::string_view(bucket.keys).substr(cell.key_at, cell.key_bytes),
+                   cell.other, cell.count, states(bucket, i)})) {
+        return false;
+      }
     }
-    bucket.changed.clear();
   }
-  changed_.clear();
+  return true;
 }
 
 }  // namespace millrace

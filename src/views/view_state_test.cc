@@ -252,5 +252,79 @@ TEST_F(ViewStateTest, FiltersMeanWhatTheStoreMeans) {
   EXPECT_FALSE(EventFilter::compile(leaf(Kind::kLess, property("n"), {true}), reader).ok());
 }
 
+TEST_F(ViewStateTest, TheFeedIsToldOnItsOwnAndNothingBeforeItAsks) {
+  ViewSpec spec = by_event();
+  ViewState state(spec, reader_, 1 << 20);
+  state.advance(kNow);
+  auto told = [&](std::size_t most) {
+    std::size_t rows = 0;
+    bool all = state.take_changed(ViewState::Listener::kFeed, [&](const ViewState::Row&) { return ++rows < most; });
+    return fmt::format("{}{}", rows, all ? "" : " and more");
+  };
+  fold(state, {});
+  EXPECT_EQ(told(9), "0");
+  state.tell_again(ViewState::Listener::kFeed);
+  fold(state, {.event = "f"});
+  fold(state, {.event = "f", .time = kNow - 60 * kSecondNs});
+  EXPECT_EQ(told(2), "2 and more");
+  EXPECT_EQ(told(2), "1");
+  EXPECT_EQ(changed(state, 1).size(), 3U);  // the table has not been told less
+  EXPECT_EQ(told(9), "0");
+  state.tell_again(ViewState::Listener::kFeed);
+  EXPECT_EQ(told(9), "3");
+  EXPECT_EQ(changed(state, 1).size(), 0U);
+  state.rest_feed();
+  fold(state, {});
+  EXPECT_EQ(told(9), "0");
+}
+
+TEST_F(ViewStateTest, ACopyIsFilledByRowsAndKeepsTheNewerOfTwo) {
+  ViewSpec spec = by_event();
+  ViewState state(spec, reader_, 1 << 20);
+  ViewState copy(spec, reader_, 1 << 20);
+  state.advance(kNow);
+  state.tell_again(ViewState::Listener::kFeed);
+  struct Told {
+    std::int64_t bucket;
+    std::string key, states;
+    std::uint64_t count;
+  };
+  std::vector<Told> told;
+  auto tell = [&] {
+    told.clear();
+    state.take_changed(ViewState::Listener::kFeed, [&](const ViewState::Row& row) {
+      told.push_back({state.bucket_number(row), std::string(row.key), "", row.count});
+      state.aggregates().append_to(row.states, told.back().states);
+      return true;
+    });
+    copy.put_totals(state.totals());
+    for (const Told& row : told) {
+      EXPECT_TRUE(copy.put_row(row.bucket, row.key, false, row.count, row.states).ok());
+    }
+  };
+  fold(state, {});
+  fold(state, {.event = "f", .time = kNow - 3000 * kSecondNs});
+  fold(state, {.time = kNow - 7200 * kSecondNs});
+  tell();
+  EXPECT_EQ(changed(copy, 2), (Rows{"-20 e [1,1]", "-3020 f [1,1]"}));
+  EXPECT_EQ(copy.folded(), 3U);
+  std::vector<Told> before = told;
+  fold(state, {.user = "v"});
+  state.advance(kNow + 1200 * kSecondNs);  // f's bucket goes
+  tell();
+  EXPECT_EQ(changed(copy, 2), Rows{"-20 e [2,2]"});
+  EXPECT_EQ(copy.rows(), 1U);
+  EXPECT_EQ(copy.folded(), state.folded());
+  EXPECT_EQ(copy.kept_from(), state.kept_from());
+  EXPECT_EQ(copy.bytes(), state.bytes());
+  for (const Told& row : before) {  // late frames change nothing
+    EXPECT_TRUE(copy.put_row(row.bucket, row.key, false, row.count, row.states).ok());
+  }
+  EXPECT_EQ(changed(copy, 2), Rows{});
+  EXPECT_FALSE(copy.put_row(before.back().bucket, "no key", false, 9, before.back().states).ok());
+  EXPECT_FALSE(copy.put_row(before.back().bucket, before.back().key, false, 9, before.back().states + "x").ok());
+  EXPECT_FALSE(copy.put_row(INT64_MAX, before.back().key, false, 9, before.back().states).ok());
+}
+
 }  // namespace
 }  // namespace millrace

@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "views/field_hash.h"
 
 namespace millrace {
+
+std::uint64_t view_id(const ViewSpec& spec) { return field_hash(spec.name + '\n' + spec.json); }
 
 PartitionViews::PartitionViews(Views& views, PartitionId partition, std::vector<DeclaredField> declared)
     : views_(views), partition_(partition), reader_(std::move(declared)) {}
@@ -38,7 +41,20 @@ std::string PartitionViews::encode() const {
   return bytes;
 }
 
-void PartitionViews::begin(std::string_view snapshot, SequenceNumber position) {
+void PartitionViews::let_go() {
+  lanes_.clear();
+  owner_ = Epoch();
+}
+
+void PartitionViews::put_lane(Lane lane) {
+  auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& one) { return one.spec == lane.spec; });
+  if (found != lanes_.end()) {
+    *found = std::move(lane);
+  }
+}
+
+void PartitionViews::begin(std::string_view snapshot, SequenceNumber position, Epoch owner) {
+  owner_ = owner;
   lanes_.clear();
   synced_ = 0;
   sync();
@@ -152,9 +168,10 @@ void PartitionViews::start_late(SequenceNumber begin, TimeNs received, std::uint
 }
 
 void PartitionViews::audit(std::uint64_t rows) {
-  audit_ = {!lanes_.empty(), true, rows};
+  audit_ = {!lanes_.empty(), true, rows, rows, {}};
   for (const Lane& lane : lanes_) {
     if (lane.live) {
+      audit_.position = lane.position;
       std::uint64_t seen = lane.state->folded() + lane.missing + lane.before;
       audit_.holds = audit_.holds && seen == rows;
       audit_.events = std::min(audit_.events, seen);

@@ -31,6 +31,9 @@ struct ViewLimits {
 // and goes when the last of these does.
 using ViewSpecPtr = std::shared_ptr<const ViewSpec>;
 
+// Equal for views of one name and declaration alone: what they are called between servers.
+std::uint64_t view_id(const ViewSpec& spec);
+
 class Views;
 
 // The states of one partition. The processor's thread changes them; lock() is held while it does, and by whoever looks.
@@ -53,17 +56,23 @@ class PartitionViews {
     bool live = false;  // all views are
     bool holds = true;
     std::uint64_t events = 0;
+    std::uint64_t rows = 0;   // what it was held against
+    SequenceNumber position;  // of the live views then
   };
 
   std::mutex& lock() { return mutex_; }
   const std::vector<Lane>& lanes() const { return lanes_; }
   const Audit& last_audit() const { return audit_; }
+  // The owner of the partition that folds these; 0 when there is none here.
+  Epoch owner() const { return owner_; }
 
   // ---- for the processor ----
 
   // Forgets all states, and begins anew from what a snapshot of `position` holds (see encode); views that it doesn't
-  // hold begin with the log.
-  void begin(std::string_view snapshot, SequenceNumber position);
+  // hold begin with the log. From now on they are the ones of this owner.
+  void begin(std::string_view snapshot, SequenceNumber position, Epoch owner);
+  // Another server owns the partition by now: the states go.
+  void let_go();
   // Whether views were declared or removed since the last sync().
   bool stale() const;
   void sync();
@@ -87,9 +96,14 @@ class PartitionViews {
   // Lanes that are live, as one section of a snapshot.
   std::string encode() const;
 
- private:
-  Lane make_lane(ViewSpecPtr spec);
+  // ---- for a copy of states that are folded elsewhere (see query/view_mirror.h) ----
 
+  Lane make_lane(ViewSpecPtr spec);
+  // In the place of the view's lane, if the view is there.
+  void put_lane(Lane lane);
+  std::vector<Lane>& lanes() { return lanes_; }
+
+ private:
   Views& views_;
   const PartitionId partition_;
   mutable std::mutex mutex_;
@@ -101,6 +115,7 @@ class PartitionViews {
   std::uint64_t synced_ = 0;
   std::uint64_t incarnations_ = 0;
   Audit audit_;
+  Epoch owner_;
 };
 
 // Safe from any thread.

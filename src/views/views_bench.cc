@@ -86,7 +86,7 @@ void fold_all(benchmark::State& state, const std::vector<ViewSpec>& specs) {
     MR_CHECK(views.declare(spec).ok());
   }
   PartitionViews& partition = views.partition(PartitionId(0));
-  partition.begin({}, SequenceNumber(0));
+  partition.begin({}, SequenceNumber(0), Epoch(1));
   partition.go_live(SequenceNumber(0));
   for (auto _ : state) {
     for (std::size_t i = 0; i < events.size(); i += 100) {
