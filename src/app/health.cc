@@ -64,12 +64,15 @@ Sums write_partitions(JsonWriter& json, const std::vector<PartitionProgress>& pa
 
 // All partitions together.
 PartitionViews::Audit audit_of(Views* views) {
-  PartitionViews::Audit all{views != nullptr, true, 0};
+  PartitionViews::Audit all;
+  all.live = views != nullptr;
   for (std::uint16_t i = 0; views != nullptr && i < views->partitions(); ++i) {
     PartitionViews& partition = views->partition(PartitionId(i));
     std::lock_guard lock(partition.lock());
     const PartitionViews::Audit& one = partition.last_audit();
-    all = {all.live && one.live, all.holds && one.holds, all.events + one.events};
+    all.live = all.live && one.live;
+    all.holds = all.holds && one.holds;
+    all.events += one.events;
   }
   return all;
 }
