@@ -11,6 +11,11 @@ export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file
 export CCACHE_BASEDIR=$PWD
 export CCACHE_NOHASHDIR=true
 
+# Two builds of one preset wait for each other: ninja doesn't.
+mkdir -p build
+exec 9>"build/$preset.lock"
+flock 9
+
 tools/setup.sh build
 case $preset in fuzz) tools/setup.sh test ;; coverage) tools/setup.sh check ;; esac
 if [ ! -e "build/$preset/build.ninja" ]; then
