@@ -40,6 +40,12 @@ int run(int argc, char** argv) {
   for (AddCommand add : kCommands) {
     add(program, outcome);
   }
+  std::string named = argc > 1 ? argv[1] : "-";
+  if (!named.starts_with('-') &&
+      program.get_subcommands([&](CLI::App* one) { return one->get_name() == named; }).empty()) {
+    fail("there is no command '" + named + "'; millrace --help lists them");
+    return 2;
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,5 +1,6 @@
 // millrace query: a metric query by flags or as JSON; a table, CSV or JSON out.
 
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -74,7 +75,9 @@ void add_query(CLI::App& program, Outcome& outcome) {
   auto options = std::make_shared<Options>();  // kept by the callback
   QueryFlags& flags = options->flags;
   options->connection.add_to(*command);
-  command->add_option("json", options->json, "The query as JSON instead of flags; - reads it from standard input");
+  CLI::Option* whole =
+      command->add_option("json", options->json, "The query as JSON instead of flags; - reads it from standard input");
+  const std::vector<CLI::Option*> others = command->get_options();  // all but the query's flags, which come now
   command
       ->add_option("--measure,-m", flags.measures,
                    "count, uniq(f), sum(f), mean(f), min(f), max(f), quantile(q, f); repeatable")
@@ -95,6 +98,11 @@ void add_query(CLI::App& program, Outcome& outcome) {
   command->add_option("--min-position", flags.min_position,
                       "Wait until the store has this position of an ingest answer");
   command->add_option("--max-time-ms", flags.max_time_ms, "Cut the query after so long");
+  for (CLI::Option* flag : command->get_options()) {
+    if (std::find(others.begin(), others.end(), flag) == others.end()) {
+      whole->excludes(flag);
+    }
+  }
   command->add_option("--format,-f", options->format, "How to print the answer")
       ->check(CLI::IsMember({"table", "csv", "json"}))
       ->default_val("table");

@@ -42,12 +42,13 @@ void print_partition(const Json& partition) {
   }
 }
 
-int show(const Json& report, bool json) {
+// `problems`: places of the log that are damaged.
+int show(const Json& report, bool json, int problems = 0) {
   const Json* equal = report.find("equal");
   bool good = equal != nullptr && equal->boolean();
   if (json) {
     fmt::print("{}\n", JsonWriter().value(report).text());
-    return good ? 0 : 1;
+    return good && problems == 0 ? 0 : 1;
   }
   const Json* partitions = report.find("partitions");
   for (const Json& partition : partitions != nullptr ? partitions->items() : std::vector<Json>()) {
@@ -58,9 +59,14 @@ int show(const Json& report, bool json) {
                text(*views, "events"), text(*views, "minutes"), text(*views, "differ"), text(*views, "moving"),
                text(*views, "remark"));
   }
-  fmt::print("{}\n",
-             good ? "log and store are equal, in count and in the contents of every column" : "log and store DIFFER");
-  return good ? 0 : 1;
+  if (good && problems > 0) {
+    fmt::print("where the log can be read, log and store are equal; {} places of the log are DAMAGED, see above\n",
+               problems);
+  } else {
+    fmt::print("{}\n",
+               good ? "log and store are equal, in count and in the contents of every column" : "log and store DIFFER");
+  }
+  return good && problems == 0 ? 0 : 1;
 }
 
 int show_log(const LogReport& log) {
@@ -96,8 +102,7 @@ int offline(const Options& options) {
   }
   int problems = options.json ? static_cast<int>(report->log.problems.size()) : show_log(report->log);
   Result<Json> json = Json::parse(report->store_json);
-  int code = json.ok() ? show(*json, options.json) : fail(json.error().message);
-  return problems == 0 ? code : 1;
+  return json.ok() ? show(*json, options.json, problems) : fail(json.error().message);
 }
 
 int run(const Options& options, bool asked_server) {

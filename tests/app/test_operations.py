@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 
+import pytest
 from millrace_server import BINARY, KEY, Server, columns
 
 ALL = {"range": ["2000-01-01", "2030-01-01"]}
@@ -74,6 +75,18 @@ def test_a_load_right_behind_another_proves_its_own_events_alone(fresh):
     assert proved.returncode == 0 and "NOT PROVED" not in proved.stdout, proved.stdout + proved.stderr
 
 
+def test_what_is_no_command_is_named():
+    done = command("serv")
+    assert done.returncode == 2 and "'serv'" in done.stderr and "--help" in done.stderr
+
+
+def test_a_query_as_json_takes_no_flags_of_a_query():
+    done = command("query", '{"measures":["count"]}', "--every=day")
+    assert done.returncode == 2 and "--every" in done.stderr
+    done = command("query", '{"measures":["count"]}', "--format=csv", "--show-query")
+    assert done.returncode == 0 and "count" in done.stdout
+
+
 def test_a_second_start_on_one_folder_is_refused(fresh):
     second = command("serve", f"--data={fresh.folder}", "--listen=127.0.0.1:0")
     assert second.returncode == 1
@@ -102,11 +115,12 @@ def test_owners_of_many_partitions_take_over_at_once_and_none_takes_another_for_
     server.stop()
 
 
-def test_ctrl_c_on_a_terminal_leaves_the_engine_to_the_server(tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])  # Ctrl-C, and a terminal that is closed
+def test_a_signal_to_the_whole_group_leaves_the_engine_to_the_server(tmp_path, name):
     server = Server(tmp_path / "data").start()
     server.wait_until_open()
     server.send([{"event": "x", "message_id": f"{n}"} for n in range(1000)])
-    os.killpg(server.process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    os.killpg(server.process.pid, getattr(signal, name))
     assert server.process.wait(30) == 0
     assert sum("engine started" in line for line in server.log) == 1
     server.start()
