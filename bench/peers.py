@@ -224,6 +224,63 @@ class Engine(Peer):
         return ask_engine(self.port, sql, body, timeout_s, **settings)
 
 
+class Nchan(Peer):
+    """nginx 1.22 with nchan 1.3.6, one worker: a channel that keeps its newest message, read as server-sent events. say() publishes."""
+
+    name = "nginx and nchan"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.port = free_port()
+
+    def start(self):
+        (self.folder / "nginx.conf").write_text(f"""
+load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
+{"user root;" if os.getuid() == 0 else ""}
+daemon off;
+pid {self.folder}/pid;
+error_log {self.folder}/error.log;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+events {{ worker_connections 19000; }}
+http {{
+  access_log off;
+  client_body_temp_path {self.folder}/body;
+  nchan_shared_memory_size 512M;
+  server {{
+    listen 127.0.0.1:{self.port} backlog=4096;
+    location = / {{ return 200 "ok"; }}
+    location = /v1/live {{ nchan_subscriber eventsource; nchan_channel_id frames; nchan_subscriber_first_message newest; }}
+    location = /say {{ nchan_publisher; nchan_channel_id frames; nchan_message_buffer_length 1; }}
+  }}
+}}
+""")
+        self.spawn(["nginx", "-c", self.folder / "nginx.conf", "-p", self.folder])
+        return self.wait_until(lambda: get(self.port, "/") == "ok")
+
+    def say(self, text):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("POST", "/say", text)
+        status = connection.getresponse().status
+        connection.close()
+        if status not in (200, 201, 202):
+            raise RuntimeError(f"nchan took no message: {status}")
+
+
+class NodeFanOut(Peer):
+    """Server-sent events by Node's own HTTP server, one process."""
+
+    name = "Node"
+
+    def __init__(self, folder, frame_bytes):
+        super().__init__(folder)
+        self.frame_bytes, self.port = frame_bytes, free_port()
+
+    def start(self):
+        self.spawn(["node", ROOT / "bench/programs/fan_out.js", self.port, self.frame_bytes])
+        return self.wait_until(lambda: get(self.port, "/") == "ok")
+
+
 class Collector(Peer):
     """A collector as one writes it: Node's own HTTP server takes NDJSON, parses each line, and appends it to a Redis stream (XADD); it answers
     when Redis has. One process."""

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """B8: one frame a second to very many viewers, a hundredth of which never read, while events come in. See README.md."""
 
+import argparse
 import json
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from measure import BIN, arguments, cpu_seconds, medians, scratch, table, take_turns, tree, write_result  # noqa: E402
 from millrace_server import KEY, Server  # noqa: E402
+from peers import Nchan, NodeFanOut  # noqa: E402
 from picture import bars  # noqa: E402
 
 TOPIC = "view:events_by_second;window=10s"
@@ -89,8 +91,55 @@ def floor(frame_bytes, options):
     return case
 
 
+def few(options):
+    return argparse.Namespace(viewers=options.peer_viewers, seconds=options.seconds, connects=1_000, rate=options.rate)
+
+
+def nchan(folder, frame_bytes, options):
+    def case(run):
+        with Nchan(folder / f"nchan-{run}") as server:
+            stopping = threading.Event()
+
+            def say():
+                while not stopping.wait(1):
+                    head = f'{{"as_of":{int(time.time() * 1000)},"'
+                    server.say(head + "x" * max(0, frame_bytes() - len(head) - 2) + '"}')
+
+            server.say('{"first":1}')
+            sayer = threading.Thread(target=say)
+            sayer.start()
+            pids = tree(server.pid)
+            before = sum(resident_kb(pid) for pid in pids)
+            more = {}
+
+            def look():
+                more["server_bytes_a_viewer"] = round((sum(resident_kb(pid) for pid in pids) - before) * 1024 / options.peer_viewers)
+
+            try:
+                row = Watch(f"127.0.0.1:{server.port}", "none", "none", few(options)).run(pids, look)
+            finally:
+                stopping.set()
+                sayer.join()
+            return {"case": f"nginx and nchan, {options.peer_viewers:,}", **row, **more}
+
+    return case
+
+
+def node(folder, frame_bytes, options):
+    def case(run):
+        with NodeFanOut(folder / f"node-{run}", frame_bytes()) as server:
+            before, more = resident_kb(server.pid), {}
+
+            def look():
+                more["server_bytes_a_viewer"] = round((resident_kb(server.pid) - before) * 1024 / options.peer_viewers)
+
+            return {"case": f"Node, {options.peer_viewers:,}", **Watch(f"127.0.0.1:{server.port}", "none", "none", few(options)).run([server.pid], look), **more}
+
+    return case
+
+
 def main():
-    options = arguments(__doc__, viewers=(102_000, 4_000), seconds=(20, 4), connects=(5_000, 5_000), rate=(1_000, 1_000), runs=(3, 1))
+    options = arguments(__doc__, viewers=(102_000, 4_000), seconds=(20, 4), connects=(5_000, 5_000), rate=(1_000, 1_000), runs=(3, 1), peer_viewers=(10_000, 2_000))
     seen = [1_000]  # bytes of a frame of Millrace's, for the floor to send as many
     with scratch("b8") as folder:
         def with_bytes(case):
@@ -101,7 +150,9 @@ def main():
             return run
 
         cases = {"millrace": with_bytes(millrace(folder, options)), "floor": floor(lambda: seen[0], options),
-                 "none stalled": millrace(folder, options, 0.0, "Millrace, none stalled")}  # fmt: skip
+                 "none stalled": millrace(folder, options, 0.0, "Millrace, none stalled"),
+                 "few": millrace(folder, few(options), name=f"Millrace, {options.peer_viewers:,}"), "nchan": nchan(folder, lambda: seen[0], options),
+                 "node": node(folder, lambda: seen[0], options)}  # fmt: skip
         rows = take_turns(options.runs, cases, options.only)
     shown = {value: medians(rows, value) for value in ("viewers", "frames_a_second", "server_us_a_frame", "delay_p50_ms", "delay_p99_ms", "server_bytes_a_viewer")}
     names = list(dict.fromkeys(row["case"] for row in rows))
@@ -109,7 +160,7 @@ def main():
           [[name, *[of[name]["median"] if name in of else None for of in shown.values()]] for name in names])  # fmt: skip
     if options.only or options.keep_result:
         return
-    ours, raw, calm = names
+    ours, raw, calm = names[:3]
     ratio = shown["server_us_a_frame"][raw]["median"] / shown["server_us_a_frame"][ours]["median"]
     goal = {"frames a CPU second, of the floor": 0.85, "own memory of a viewer, bytes at most": 1024, "p99 with a hundredth stalled, of that with none, at most": 1.1}
     stalls = shown["delay_p99_ms"][ours]["median"] / shown["delay_p99_ms"][calm]["median"]

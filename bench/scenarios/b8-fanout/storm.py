@@ -13,8 +13,10 @@ from measure import arguments, scratch, spread, table, take_turns  # noqa: E402
 from millrace_server import BINARY, KEY, Server  # noqa: E402
 from run import Watch, resident_kb  # noqa: E402
 
+WIDE, NARROW = "view:wide", "view:events_by_second;window=10s"
 
-def under_load(folder, options, name, viewers, stalled, comings):
+
+def under_load(folder, options, name, topic, viewers, stalled, comings):
     """p99 of ingest, once all viewers are there, while they do what they do."""
 
     def case(run):
@@ -31,7 +33,7 @@ def under_load(folder, options, name, viewers, stalled, comings):
             watch = None
             if viewers:
                 longer = argparse.Namespace(viewers=viewers, seconds=options.seconds + 5, connects=options.connects)  # than the load
-                watch = Watch(server.address, KEY, "view:wide", longer, stalled, comings)
+                watch = Watch(server.address, KEY, topic, longer, stalled, comings)
                 watch.process.stdout.readline()
             subprocess.run([*map(str, load), "--for", f"{options.seconds}s"], check=True, capture_output=True)
             found = json.loads(report.read_text())
@@ -50,9 +52,11 @@ def main():
     options = arguments(__doc__, seconds=(20, 4), connects=(5_000, 5_000), rate=(10_000, 10_000), runs=(3, 1))
     with scratch("storm") as folder:
         cases = {
-            "alone": under_load(folder, options, "no viewers", 0, 0, 0),
-            "stalled": under_load(folder, options, "1,000 that never read", 1_000, 100, 0),
-            "anew": under_load(folder, options, "10,000, of whom 1,000 a second come anew", 10_000, 0, 1_000),
+            "alone": under_load(folder, options, "no viewers", "", 0, 0, 0),
+            "stalled": under_load(folder, options, "1,000 of a wide view, who never read", WIDE, 1_000, 100, 0),
+            "watching": under_load(folder, options, "10,000", NARROW, 10_000, 0, 0),
+            "anew": under_load(folder, options, "10,000, of whom 1,000 a second come anew", NARROW, 10_000, 0, 1_000),
+            "wide-anew": under_load(folder, options, "the same, of a wide view", WIDE, 10_000, 0, 1_000),
         }
         rows = take_turns(options.runs, cases, options.only)
     names = list(dict.fromkeys(row["case"] for row in rows))
