@@ -10,7 +10,7 @@ from measure import ROOT
 BEGIN, END = "<!-- the table: written by bench/table.py -->", "<!-- the table's end -->"
 UNITS = {"b1-incident": [("actions_per_s", "actions/s, by clients", "clients")],
          "b2-append": [("events_per_s", "events/s", "in_flight")], "b3-ingest": [("events_per_s", "events/s", "size")],
-         "b4-parse": [("ns_per_event", "CPU ns/event", "form")], "b6-read": [("p50_ms", "ms, one client, idle", "panel")],
+         "b4-parse": [("ns_per_event", "CPU ns/event", "form")], "b5-aggregate": [("ns_per_event", "CPU ns/event", None)], "b6-read": [("p50_ms", "ms, one client, idle", "panel")],
          "b7-footprint": [("rows_per_s", "rows/s", None), ("store_disk_bytes_per_row", "bytes on disk a row", None), ("written_bytes_per_row", "bytes written a row", None)],
          "b8-fanout": [("viewers", "viewers", None), ("frames_a_second", "frames/s", None), ("server_us_a_frame", "server's CPU µs a frame", None), ("delay_p50_ms", "age in ms on arrival, p50", None), ("server_bytes_a_viewer", "own bytes a viewer", None)],
          "b9-freshness": [("screen_p50_ms", "ms on screen, p50", None), ("screen_p99_ms", "ms on screen, p99", None), ("sql_p99_ms", "ms in SQL, p99", None)],

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "app"), str(TESTS / "crash"), str(TESTS / "faults")]
+sys.path[:0] = [str(TESTS / "app"), str(TESTS / "crash")]
 
 import brokers  # noqa: E402
 from millrace_server import Server  # noqa: E402

@@ -232,9 +232,7 @@ void SpillLane::spilled_told(const Append& batch, Result<SequenceRange> result) 
   {
     std::lock_guard lock(mutex_);
     --spilling_;
-    if (result.ok() && !parts_.topic.tells_places()) {
-      result = kUnknownPlace;
-    } else if (result.ok()) {
+    if (result.ok()) {
       SequenceNumber end =
           parts_.topic.state(partition_).durable_end.plus(result->end.value - std::min(result->end, forwarded_).value);
       result = SequenceRange{SequenceNumber(end.value - batch.events), end};
