@@ -181,6 +181,13 @@ def main():
         'data = """a\nb"""', "listen = '\u00e9'", '"data" = "x" # y', '[stream]\n[stream]', 'data = "\\u0000"', '[log]\nlevel = "INFO"', 'http.threads = 257',
         'data = "a"\0MILLRACE_DATA=b\nMILLRACE_STREAM_RETAIN_AGE=3d\nMILLRACE_X=1\0data=c\nstream-partitions=4', '\0MILLRACE_STORE_URL=http://u:p@h/d\0engine-password=secret-of-mine', '\0\0no-such-flag=1\nhttp-threads=x'))
     flags = "mcount,uniq(user_id)\nbproperties.extension\nwevent = file_changed\nwproperties.added >= 10\nf2012-01-01\nt2013-01-01\nemonth\no-count\nl20\np1/0:5"
+    feed, bodies = example("view-feed.md"), []
+    while feed:
+        size = struct.unpack_from("<I", feed)[0]
+        bodies.append(struct.pack("<H", size) + feed[8:8 + size])
+        feed = feed[8 + size:]
+    write("query_feed_fuzz", {"example": b"".join(bodies), "twice": b"".join(bodies) * 2, "no-hello": bodies[2], "again": b"".join(bodies) + bodies[1],
+                              "cut": b"".join(bodies)[:-5], "whole": example("view-feed.md")})
     write("query_sql_fuzz", texts(*(b"\0" + query.encode() for query in QUERIES), *(b"\1" + url.encode() for url in URLS), b"\2" + flags.encode(), b"\6" + flags.encode(),
                                   *(b"\3" + short.encode() for short in SHORT), b"\4" + QUERIES[0].encode(), *(b"\x08" + query.encode() for query in QUERIES)))
     write("metric_sql_fuzz", texts(*QUERIES, bytes(range(64)), bytes(range(255, 128, -1)), b"\x03abc" * 30))
