@@ -104,6 +104,7 @@ class EmbeddedHarness final : public StoreHarness {
   }
   StoreWriter& writer() override { return *store_; }
   StoreReader& reader() override { return *store_; }
+  SharedState& state() override { return *store_; }
   std::string unstorable_event() override { return "unstorable"; }
 
  private:

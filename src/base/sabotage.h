@@ -26,6 +26,7 @@ enum class Sabotage {
   kForgetByClock,       // what is forgotten depends on when it is read
   kHalfFailedPassed,    // a refused batch is given up as a whole
   kViewsCountGaps,      // a view that is read from the log again counts places without a row
+  kSharedByAll,         // what owners leave in the store is one for all of them: an old one's counts, too
   kViewsNotRestarted,   // a view keeps what it has counted of events that the store then refused
 };
 
@@ -46,6 +47,7 @@ inline constexpr SabotageName kSabotages[] = {
     {Sabotage::kForgetByClock, "forget-by-clock"},
     {Sabotage::kHalfFailedPassed, "half-failed-passed"},
     {Sabotage::kViewsCountGaps, "views-count-gaps"},
+    {Sabotage::kSharedByAll, "shared-by-all"},
     {Sabotage::kViewsNotRestarted, "views-not-restarted"},
 };
 

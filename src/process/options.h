@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "io/file.h"
 #include "process/dedupe.h"
+#include "store/shared_state.h"
 #include "store/store.h"
 #include "stream/failed_events.h"
 #include "stream/stream.h"
@@ -53,6 +54,8 @@ struct ProcessorParts {
   FileSystem& files;
   Metrics& metrics;
   Views* views = nullptr;  // none when null
+  // Where several processors share the partitions: checkpoint and snapshots lie there instead of in the folder.
+  SharedState* shared = nullptr;
 };
 
 }  // namespace millrace

@@ -52,6 +52,7 @@ MemoryStoreFaults draw_faults(SimRandom& random, bool with_parts) {
   faults.ask_fails = static_cast<int>(random.below(20)) * strength;
   faults.flush_fails = static_cast<int>(random.below(60)) * strength;
   faults.take_over_fails = static_cast<int>(random.below(100)) * strength;
+  faults.state_fails = static_cast<int>(random.below(40)) * strength;
   return faults;
 }
 
@@ -72,6 +73,7 @@ EventView SimWorld::Sent::view() const {
 
 SimWorld::SimWorld(std::uint64_t seed)
     : random_(seed * 7919 + 1),
+      shared_(random_.chance(500)),
       with_damage_(random_.chance(200)),
       with_thefts_(random_.chance(400)),
       with_old_owners_(!with_damage_ || random_.chance(500)),
@@ -83,7 +85,6 @@ SimWorld::SimWorld(std::uint64_t seed)
       store_(faults_),
       wall_(kSimStart),
       received_(kSimStart) {
-  failed_.hook = [this] { return fate_of_call(&owner_); };
   start_owner(std::make_unique<SimDisk>(random_.next()));
 }
 
@@ -104,6 +105,8 @@ void SimWorld::start_owner(std::unique_ptr<SimDisk> disk) {
   owner_.disk = std::move(disk);
   owner_.files = std::make_unique<SimFiles>(*owner_.disk);
   owner_.store = std::make_unique<SimConnection>(store_);
+  owner_.failed = std::make_unique<SimFailedEvents>(failed_);
+  owner_.failed->hook = [this] { return fate_of_call(&owner_); };
   owner_.files->before = [this](SimCall call, const std::string&) {
     return call == SimCall::kRead ? Result<void>() : fate_of_call(&owner_);
   };
@@ -117,9 +120,18 @@ void SimWorld::start_owner(std::unique_ptr<SimDisk> disk) {
     }
     return kept;
   };
+  owner_.store->keep_state_back = [this](const Takeover& owner, const std::string& name, std::string_view bytes) {
+    bool kept = with_old_owners_ && !calm_ && random_.chance(10) && !owner_.processor->recovering();
+    if (kept) {
+      late_states_.push_back({owner, name, std::string(bytes)});
+    }
+    return kept;
+  };
   owner_.views = sim_views();
-  owner_.processor = std::make_unique<Processor>(
-      ProcessorParts{stream_, *owner_.store, failed_, *owner_.files, metrics_, owner_.views.get()}, options_);
+  owner_.processor =
+      std::make_unique<Processor>(ProcessorParts{stream_, *owner_.store, *owner_.failed, *owner_.files, metrics_,
+                                                 owner_.views.get(), shared_ ? owner_.store.get() : nullptr},
+                                  options_);
 }
 
 SimWorld::Sent SimWorld::make_event() {
@@ -164,8 +176,11 @@ void SimWorld::append() {
 void SimWorld::die(Death death) {
   bool power = death == Death::kPower;
   // One that has not taken over yet would rightly do so when it wakes.
-  bool pauses = with_old_owners_ && !with_retention_ && death == Death::kPause && !owner_.processor->recovering();
-  std::unique_ptr<SimDisk> disk = pauses ? owner_.disk->copy(random_.next()) : std::move(owner_.disk);
+  bool pauses =
+      with_old_owners_ && (shared_ || !with_retention_) && death == Death::kPause && !owner_.processor->recovering();
+  std::unique_ptr<SimDisk> disk = shared_  ? std::make_unique<SimDisk>(random_.next())
+                                  : pauses ? owner_.disk->copy(random_.next())
+                                           : std::move(owner_.disk);
   if (pauses) {
     old_owners_.push_back(std::move(owner_));  // it doesn't know that it was taken for dead
     owner_ = {};
@@ -177,7 +192,6 @@ void SimWorld::die(Death death) {
     disk->cut_power();
     store_.cut_power();
   }
-  failed_.crash();
   check_checkpoint(*disk);
   if (with_thefts_) {
     steal();
@@ -198,13 +212,25 @@ void SimWorld::steal() {
     return;
   }
   late_.clear();
+  late_states_.clear();
   old_owners_.clear();
+}
+
+Result<Checkpoint> SimWorld::last_checkpoint(FileSystem& files) {
+  store_.set_faults({});
+  SharedFolder folder(store_, files, options_.folder, kPartition);
+  Takeover owner = store_.owner(kPartition).value();
+  EXPECT_TRUE(folder.open(owner).ok());
+  faults_.seed = random_.next();
+  store_.set_faults(faults_);
+  return load_checkpoint(shared_ ? static_cast<FileSystem&>(folder) : files, options_.folder, Generation(1),
+                         kPartition);
 }
 
 // What a checkpoint has passed is still there, whatever happened, as long as nobody steals it.
 void SimWorld::check_checkpoint(SimDisk& disk) {
   SimFiles files(disk);
-  Result<Checkpoint> checkpoint = load_checkpoint(files, options_.folder, Generation(1), kPartition);
+  Result<Checkpoint> checkpoint = last_checkpoint(files);
   if (with_thefts_ || !checkpoint.ok()) {
     return;
   }
@@ -261,6 +287,10 @@ void SimWorld::step_old_owners() {
 }
 
 void SimWorld::wake_late_insert() {
+  if (!late_states_.empty()) {
+    (void)store_.write(late_states_.front().owner, late_states_.front().name, late_states_.front().bytes).ok();
+    late_states_.erase(late_states_.begin());
+  }
   if (late_.empty()) {
     return;
   }
@@ -310,7 +340,7 @@ void SimWorld::calm_down() {
   faults_ = {};
   faults_.seed = random_.next();
   store_.set_faults(faults_);
-  while (!late_.empty()) {
+  while (!late_.empty() || !late_states_.empty()) {
     wake_late_insert();
   }
   die(Death::kKill);
@@ -369,7 +399,7 @@ std::optional<std::string> SimWorld::check_rows(const std::vector<MemoryStore::R
     if (!there && !repeat && !refused && !sent.damaged) {
       return fmt::format("event {} is missing", place);
     }
-    if (refused && !repeat && !sent.damaged && !failed_.durable().contains(place)) {
+    if (refused && !repeat && !sent.damaged && !failed_.contains(place)) {
       return fmt::format("event {} was refused and is not among the failed events", place);
     }
     if (there) {
@@ -450,7 +480,7 @@ std::optional<std::string> SimWorld::check_last_checkpoint(const std::vector<Mem
   while (!stopped_) {
     step_owner();
   }
-  Result<Checkpoint> last = load_checkpoint(*owner_.files, options_.folder, Generation(1), kPartition);
+  Result<Checkpoint> last = last_checkpoint(*owner_.files);
   std::uint64_t hash = 0;
   for (const MemoryStore::Row& row : rows) {
     hash += row_hash(row.view(), row.place);
@@ -524,7 +554,8 @@ INSTANTIATE_TEST_SUITE_P(Process, SabotagedProcess,
                          testing::Values(Sabotage::kPositionAfterFlush, Sabotage::kCheckpointOffByOne,
                                          Sabotage::kForgetIds, Sabotage::kAskTooEarly, Sabotage::kCountOldEpochs,
                                          Sabotage::kWriteTwice, Sabotage::kForgetByClock, Sabotage::kHalfFailedPassed,
-                                         Sabotage::kViewsCountGaps, Sabotage::kViewsNotRestarted));
+                                         Sabotage::kViewsCountGaps, Sabotage::kViewsNotRestarted,
+                                         Sabotage::kSharedByAll));
 
 }  // namespace
 }  // namespace millrace

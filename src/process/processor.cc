@@ -11,8 +11,26 @@
 
 namespace millrace {
 
+namespace {
+
+constexpr std::int64_t kPlacesEveryNs = 10'000'000'000;
+
+std::unique_ptr<SharedFolder> folder_in_store(const ProcessorParts& parts, const ProcessorOptions& options) {
+  return parts.shared == nullptr
+             ? nullptr
+             : std::make_unique<SharedFolder>(*parts.shared, parts.files, options.folder, options.partition);
+}
+
+ProcessorParts with_files(const ProcessorParts& parts, FileSystem* files) {
+  return {parts.stream,  parts.store, parts.failed, files != nullptr ? *files : parts.files,
+          parts.metrics, parts.views, parts.shared};
+}
+
+}  // namespace
+
 Processor::Processor(const ProcessorParts& parts, const ProcessorOptions& options)
-    : parts_(parts),
+    : shared_(folder_in_store(parts, options)),
+      parts_(with_files(parts, shared_.get())),
       options_(options),
       inserter_(parts.store, parts.failed, parts.metrics),
       views_(parts.views != nullptr ? &parts.views->partition(options.partition) : nullptr) {
@@ -93,7 +111,7 @@ Result<StepResult> Processor::step_once() {
 }
 
 void Processor::begin_recovery() {
-  recovery_.emplace(parts_, options_);
+  recovery_.emplace(parts_, options_, shared_.get());
   fold_.reset();
   cursor_.reset();
   trail_.clear();
@@ -334,6 +352,7 @@ Result<StepResult> Processor::checkpoint() {
 Result<void> Processor::check_owner() {
   MR_ASSIGN(Takeover owner, parts_.store.owner(options_.partition));
   if (owner.epoch > stored_.epoch) {
+    superseded_ = true;
     return invalid(fmt::format("partition {} belongs to epoch {} by now, this owner (epoch {}) stops",
                                options_.partition.value, owner.epoch.value, stored_.epoch.value));
   }
@@ -369,12 +388,24 @@ Result<void> Processor::write(Checkpoint taken) {
     taken.counts.position = taken.counts.position.plus(1);
     ++taken.counts.rows;
   }
+  if (draining_ || now_ - places_kept_ >= kPlacesEveryNs) {
+    MR_TRY(keep_places());
+  }
   MR_TRY(save_checkpoint(parts_.files, options_.folder, taken));
   written_position_ = taken.counts.position;
   trail_.pop_front();
   parts_.metrics.add(Metric::kProcessCheckpoints);
   parts_.metrics.add(Metric::kProcessSnapshotBytes, static_cast<std::int64_t>(encode_checkpoint(taken).size()));
   release();
+  return {};
+}
+
+Result<void> Processor::keep_places() {
+  std::string places = shared_ != nullptr ? parts_.stream.places(options_.partition) : std::string();
+  if (!places.empty()) {
+    MR_TRY(shared_->put_places(places));
+  }
+  places_kept_ = now_;
   return {};
 }
 
@@ -393,6 +424,7 @@ Result<StepResult> Processor::snapshot() {
   MR_TRY(parts_.store.flush());
   fold_->gaps().raise_floor(std::min(parts_.stream.state(options_.partition).begin, stored_.counts.position));
   MR_ASSIGN(std::uint64_t bytes, snapshots_->save(stored_, fold_->state(), views_ != nullptr ? views_->encode() : ""));
+  MR_TRY(keep_places());  // before the log may be cut: who comes next counts on from them
   parts_.metrics.add(Metric::kProcessSnapshotBytes, static_cast<std::int64_t>(bytes));
   snapshot_wanted_ = false;
   bytes_since_snapshot_ = 0;

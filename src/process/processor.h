@@ -10,6 +10,7 @@
 #include "process/inserter.h"
 #include "process/options.h"
 #include "process/recovery.h"
+#include "process/shared_folder.h"
 #include "process/view_reader.h"
 #include "stream/progress.h"
 
@@ -46,6 +47,8 @@ class Processor {
   Epoch epoch() const { return recovery_ ? recovery_->checkpoint().epoch : stored_.epoch; }
   // Why it stopped for good, or what it is held up by at the moment; it tries that again by itself.
   const std::optional<Error>& error() const { return error_; }
+  // It stopped because another has taken the partition over.
+  bool superseded() const { return superseded_ || (recovery_ && recovery_->superseded()); }
   // Why checkpoints don't advance at the moment, though rows go on; empty when they do.
   const std::string& checkpoint_trouble() const { return checkpoint_trouble_; }
   std::uint64_t ids() const { return fold_ ? fold_->state().ids.size() : 0; }
@@ -86,7 +89,10 @@ class Processor {
   void publish();
   StepResult back_off(Error error);
 
-  const ProcessorParts parts_;
+  Result<void> keep_places();
+
+  const std::unique_ptr<SharedFolder> shared_;  // null where checkpoint and snapshots lie in a folder
+  const ProcessorParts parts_;                  // whose files are those
   const ProcessorOptions options_;
   Inserter inserter_;
 
@@ -118,6 +124,8 @@ class Processor {
   std::uint64_t bytes_since_snapshot_ = 0;
   TimeNs checkpoint_due_ = 0;  // monotonic
   bool snapshot_wanted_ = false;
+  TimeNs places_kept_ = 0;  // monotonic
+  bool superseded_ = false;
 
   TimeNs wall_ = 0;
   TimeNs now_ = 0;  // monotonic

@@ -34,7 +34,8 @@ std::vector<SequenceRange> absent(SequenceRange range, const std::vector<Sequenc
 
 }  // namespace
 
-Recovery::Recovery(const ProcessorParts& parts, const ProcessorOptions& options) : parts_(parts), options_(options) {}
+Recovery::Recovery(const ProcessorParts& parts, const ProcessorOptions& options, SharedFolder* shared)
+    : parts_(parts), options_(options), shared_(shared) {}
 
 Result<bool> Recovery::step() {
   MR_TRY(step_once());
@@ -81,6 +82,13 @@ Result<StoredRange> Recovery::stored(SequenceRange range, bool with_hash) {
 Result<void> Recovery::load() {
   damaged_.clear();
   failed_below_ = failed_past_ = lost_past_ = 0;
+  taken_ = false;
+  claim_ = random_number();
+  MR_ASSIGN(before_, parts_.store.owner(options_.partition));
+  MR_ASSIGN(bool attended, attend());
+  if (!attended) {
+    return {};
+  }
   MR_TRY(parts_.files.make_folders(options_.folder));
   snapshots_.emplace(parts_.files, options_.folder, parts_.stream.generation(), options_.partition);
   MR_ASSIGN(std::optional<Snapshot> snapshot, snapshots_->load());
@@ -96,6 +104,16 @@ Result<void> Recovery::load() {
   MR_TRY(begin_fold(std::move(snapshot)));
   phase_ = Phase::kFold;
   return {};
+}
+
+// What the last owner left, and the partition from where it knew it.
+Result<bool> Recovery::attend() {
+  if (shared_ == nullptr) {
+    return true;
+  }
+  MR_TRY(shared_->open(before_));
+  MR_ASSIGN(std::string places, shared_->places());
+  return parts_.stream.attend(options_.partition, places);
 }
 
 Result<void> Recovery::look_at_stores() {
@@ -120,7 +138,7 @@ Error Recovery::refuse_loss(std::uint64_t rows) const {
 }
 
 Result<void> Recovery::choose_checkpoint(const std::optional<Snapshot>& snapshot) {
-  MR_ASSIGN(Takeover owner, parts_.store.owner(options_.partition));
+  const Takeover& owner = before_;
   Result<Checkpoint> loaded =
       load_checkpoint(parts_.files, options_.folder, parts_.stream.generation(), options_.partition);
   if (!loaded.ok() && loaded.error().code == Code::kCorrupt) {
@@ -359,6 +377,12 @@ Result<void> Recovery::count_as_rows(std::uint64_t more) {
   if (more > 0) {
     return corrupt("the log has more events than the checkpoint: remove the partition's checkpoint and snapshots");
   }
+  if (shared_ != nullptr) {
+    // Only an owner can say that: what older ones wrote past the checkpoint is disowned, and read from the log again.
+    first_ = old_position_;
+    MR_TRY(become_owner());
+    next.owners = checkpoint_.owners;
+  }
   MR_TRY(save_checkpoint(parts_.files, options_.folder, next));
   checkpoint_ = std::move(next);
   return {};
@@ -503,8 +527,22 @@ void Recovery::after_scan() {
 }
 
 Result<void> Recovery::take_over() {
+  MR_TRY(become_owner());
+  begin_repair(Phase::kRewrite, {{first_, fold_->position()}});
+  return {};
+}
+
+Result<void> Recovery::become_owner() {
+  if (taken_) {
+    return {};
+  }
   // The checkpoint knows of the new epoch first, so that an older one than the store's owner is always somebody else's.
+  // Where it lies in the store, all that the owner before left is the new one's first.
   SequenceNumber kept_from = std::min(parts_.stream.state(options_.partition).begin, old_position_);
+  Takeover mine{options_.partition, checkpoint_.epoch, first_, claim_};
+  if (shared_ != nullptr) {
+    MR_TRY(shared_->take(mine));
+  }
   if (!options_.store.empty()) {
     StoreUse use{checkpoint_.epoch, options_.store};
     MR_TRY(note_store_use(parts_.files, options_.folder, options_.partition, use));
@@ -513,15 +551,19 @@ Result<void> Recovery::take_over() {
   add_owner(next.owners, {next.epoch, first_}, kept_from);
   MR_TRY(save_checkpoint(parts_.files, options_.folder, next));
   if (!sabotaged(Sabotage::kCountOldEpochs)) {
-    Result<void> taken = parts_.store.take_over({options_.partition, next.epoch, first_});
+    Result<void> taken = parts_.store.take_over(mine);
     if (!taken.ok()) {
       // It may have been recorded: begin again, with the next epoch.
-      phase_ = taken.error().code == Code::kInvalid ? phase_ : Phase::kLoad;
+      superseded_ = taken.error().code == Code::kInvalid;
+      phase_ = superseded_ ? phase_ : Phase::kLoad;
       return taken;
     }
   }
+  taken_ = true;
   checkpoint_ = std::move(next);
-  begin_repair(Phase::kRewrite, {{first_, fold_->position()}});
+  if (shared_ != nullptr) {
+    shared_->forget_others();
+  }
   return {};
 }
 

@@ -9,12 +9,14 @@
 #include "process/fold.h"
 #include "process/options.h"
 #include "process/repair.h"
+#include "process/shared_folder.h"
 
 namespace millrace {
 
 class Recovery {
  public:
-  Recovery(const ProcessorParts& parts, const ProcessorOptions& options);
+  // `shared`: the files of `parts`, when they lie in the store; else null.
+  Recovery(const ProcessorParts& parts, const ProcessorOptions& options, SharedFolder* shared);
 
   // A bounded step. True at the end: then take the results. kFull, kUnavailable, kUnknown: call again after a pause.
   // kInvalid and kCorrupt: this partition can't be processed; the message says what to do.
@@ -31,6 +33,8 @@ class Recovery {
   // The views' states in the snapshot that the fold began with, and its position.
   std::string take_views() { return std::move(views_); }
   SequenceNumber views_position() const { return views_position_; }
+  // Another has taken the partition over meanwhile: the error says so, and it isn't ours any longer.
+  bool superseded() const { return superseded_; }
   SnapshotFolder take_snapshots() { return std::move(*snapshots_); }
 
  private:
@@ -52,6 +56,7 @@ class Recovery {
 
   Result<void> step_once();
   Result<void> load();
+  Result<bool> attend();
   Result<void> look_at_stores();
   Error refuse_loss(std::uint64_t rows) const;
   Result<void> choose_checkpoint(const std::optional<Snapshot>& snapshot);
@@ -70,6 +75,7 @@ class Recovery {
   Result<void> ask(SequenceRange window);
   void after_scan();
   Result<void> take_over();
+  Result<void> become_owner();
   Result<void> finish();
   void begin_repair(Phase phase, std::vector<SequenceRange> ranges);
   Result<void> repair(Phase after);
@@ -77,6 +83,11 @@ class Recovery {
 
   ProcessorParts parts_;
   const ProcessorOptions& options_;
+  SharedFolder* const shared_;
+  Takeover before_;          // the owner whose rows and state were found
+  std::uint64_t claim_ = 0;  // of the takeover
+  bool taken_ = false;       // it is recorded
+  bool superseded_ = false;
   Phase phase_ = Phase::kLoad;
   Checkpoint checkpoint_;
   SequenceNumber old_position_;  // of the checkpoint: the store's rows before it were flushed

@@ -48,12 +48,14 @@ struct SimMachine {
 };
 
 // One owner's connection to the store that all of them share.
-class SimConnection final : public StoreWriter {
+class SimConnection final : public StoreWriter, public SharedState {
  public:
   explicit SimConnection(MemoryStore& store) : store_(store) {}
   SimHook hook = [] { return Result<void>(); };
   // Asked before each insert: true keeps the insert back, and the owner with it.
   std::function<bool(const EventBatch&, std::size_t, std::size_t)> keep_back;
+  // The same for what it leaves for the next owner.
+  std::function<bool(const Takeover&, const std::string&, std::string_view)> keep_state_back;
 
   Result<void> insert(const EventBatch& batch, std::size_t begin, std::size_t end) override {
     (void)hook().ok();
@@ -84,6 +86,28 @@ class SimConnection final : public StoreWriter {
     return after(store_.take_over(takeover));
   }
 
+  Result<std::vector<std::string>> names(const Takeover& owner) override { return store_.names(owner); }
+  Result<std::string> read(const Takeover& owner, const std::string& name) override { return store_.read(owner, name); }
+  Result<void> write(const Takeover& owner, const std::string& name, std::string_view bytes) override {
+    (void)hook().ok();
+    if (keep_state_back && keep_state_back(owner, name, bytes)) {
+      throw SimCrash{};
+    }
+    return after(store_.write(owner, name, bytes));
+  }
+  Result<void> remove(const Takeover& owner, const std::vector<std::string>& names) override {
+    (void)hook().ok();
+    return after(store_.remove(owner, names));
+  }
+  Result<void> copy(const Takeover& from, const Takeover& to) override {
+    (void)hook().ok();
+    return after(store_.copy(from, to));
+  }
+  Result<void> forget_before(const Takeover& owner) override {
+    (void)hook().ok();
+    return after(store_.forget_before(owner));
+  }
+
  private:
   Result<void> after(Result<void> result) {
     (void)hook().ok();
@@ -92,8 +116,11 @@ class SimConnection final : public StoreWriter {
   MemoryStore& store_;
 };
 
+// Those of one owner: what isn't synced goes with it. What is synced is everybody's.
 class SimFailedEvents final : public FailedEvents {
  public:
+  SimFailedEvents() : durable_(own_) {}
+  explicit SimFailedEvents(std::set<std::uint64_t>& durable) : durable_(durable) {}
   SimHook hook = [] { return Result<void>(); };
   void add(const FailedEvent& event) override { pending_.insert(event.sequence.value); }
   Result<void> sync() override {
@@ -108,8 +135,9 @@ class SimFailedEvents final : public FailedEvents {
   const std::set<std::uint64_t>& durable() const { return durable_; }
 
  private:
+  std::set<std::uint64_t> own_;
   std::set<std::uint64_t> pending_;
-  std::set<std::uint64_t> durable_;
+  std::set<std::uint64_t>& durable_;
 };
 
 }  // namespace millrace

@@ -29,6 +29,7 @@ class SimWorld {
     std::unique_ptr<SimDisk> disk;
     std::unique_ptr<SimFiles> files;
     std::unique_ptr<SimConnection> store;
+    std::unique_ptr<SimFailedEvents> failed;
     std::unique_ptr<Views> views;
     std::unique_ptr<Processor> processor;
   };
@@ -36,6 +37,10 @@ class SimWorld {
     EventBatch batch;
     std::size_t begin = 0;
     std::size_t end = 0;
+  };
+  struct LateState {  // the same of what it leaves for the next owner
+    Takeover owner;
+    std::string name, bytes;
   };
   struct Sent {
     std::string project, event, user, id, properties;
@@ -55,6 +60,7 @@ class SimWorld {
   void die(Death death);
   void steal();
   void check_checkpoint(SimDisk& disk);
+  Result<Checkpoint> last_checkpoint(FileSystem& files);
   void wake_late_insert();
   void hurt();
   void calm_down();
@@ -67,6 +73,7 @@ class SimWorld {
   Result<void> fate_of_call(Owner* owner);
 
   SimRandom random_;
+  bool shared_;  // owners with folders of their own, and what moves between them in the store
   bool with_damage_;
   bool with_thefts_;
   // Damage to a record of which an old owner has stored a part, and stores the rest when it wakes, is a limit that
@@ -74,13 +81,13 @@ class SimWorld {
   bool with_old_owners_;
   bool with_parts_;
   // What was stolen must still be in the log; and a log is cut by one folder's checkpoints, not by a paused owner's
-  // too.
+  // too, unless that one leaves what it knows to the next.
   bool with_retention_;
   ProcessorOptions options_;
   MemoryStream stream_;
   MemoryStoreFaults faults_;
   MemoryStore store_;
-  SimFailedEvents failed_;
+  std::set<std::uint64_t> failed_;  // durably
   Metrics metrics_;
   TimeNs wall_;
   TimeNs monotonic_ = 0;
@@ -89,6 +96,7 @@ class SimWorld {
   Owner owner_;
   std::vector<Owner> old_owners_;
   std::vector<Late> late_;
+  std::vector<LateState> late_states_;
   bool calm_ = false;
   std::uint64_t crash_in_calls_ = 0;  // 0: not
   std::size_t rules_excused_ = 0;

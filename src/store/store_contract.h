@@ -12,6 +12,7 @@
 
 #include "base/time_format.h"
 #include "model/row_hash.h"
+#include "store/shared_state.h"
 #include "store/store.h"
 
 namespace millrace {
@@ -22,6 +23,7 @@ class StoreHarness {
   virtual ~StoreHarness() = default;
   virtual StoreWriter& writer() = 0;
   virtual StoreReader& reader() = 0;
+  virtual SharedState& state() = 0;
   // The name of an event that the store refuses for its data; empty when it refuses none.
   virtual std::string unstorable_event() { return {}; }
 };
@@ -212,6 +214,42 @@ TEST_P(StoreContract, RefusedRowsLeaveNothingBehind) {
   EXPECT_EQ(writer().insert(batch, 0, 6).error().code, Code::kInvalid);
   EXPECT_EQ(count(kPartition, 0, 100).rows, 0u);
   EXPECT_TRUE(writer().insert(batch, 0, 5).ok());
+}
+
+TEST_P(StoreContract, WhatAnOwnerLeavesIsItsOwnAndTheNextOnesCopy) {
+  SharedState& state = harness_->state();
+  Takeover first{kPartition, Epoch(1), SequenceNumber(0), 11};
+  Takeover twin{kPartition, Epoch(1), SequenceNumber(0), 12};
+  Takeover next{kPartition, Epoch(2), SequenceNumber(0), 13};
+  std::string large(3'000'000, 'x');
+  large += std::string("\0\n'", 3);
+  ASSERT_TRUE(state.write(first, "small", "one").ok());
+  ASSERT_TRUE(state.write(first, "large", large).ok());
+  ASSERT_TRUE(state.write(first, "empty", "").ok());
+  ASSERT_TRUE(state.write(first, "small", "two").ok());
+  EXPECT_THAT(state.names(first).value(), testing::ElementsAre("empty", "large", "small"));
+  EXPECT_THAT(state.names(twin).value(), testing::IsEmpty());
+  EXPECT_EQ(state.read(twin, "small").error().code, Code::kNotFound);
+  EXPECT_EQ(state.read(first, "empty").value(), "");
+
+  ASSERT_TRUE(state.copy(first, next).ok());
+  ASSERT_TRUE(state.write(next, "small", "three").ok());
+  ASSERT_TRUE(state.write(first, "small", "late").ok());
+  EXPECT_EQ(state.read(next, "small").value(), "three");
+  EXPECT_EQ(state.read(next, "large").value(), large);
+  EXPECT_EQ(state.read(first, "small").value(), "late");
+  ASSERT_TRUE(state.remove(next, {"empty"}).ok());
+  ASSERT_TRUE(state.forget_before(next).ok());
+  EXPECT_EQ(state.read(next, "small").value(), "three");
+}
+
+TEST_P(StoreContract, AnOwnerIsKnownByItsClaim) {
+  ASSERT_TRUE(writer().take_over({kPartition, Epoch(1), SequenceNumber(0), 21}).ok());
+  EXPECT_EQ(writer().owner(kPartition).value().claim, 21u);
+  EXPECT_EQ(writer().take_over({kPartition, Epoch(1), SequenceNumber(0), 22}).error().code, Code::kInvalid);
+  EXPECT_EQ(writer().owner(kPartition).value().claim, 21u);
+  ASSERT_TRUE(writer().take_over({kPartition, Epoch(2), SequenceNumber(0), 23}).ok());
+  EXPECT_EQ(writer().owner(kPartition).value().claim, 23u);
 }
 
 TEST_P(StoreContract, CountsByEventAreThoseOfTheRows) {

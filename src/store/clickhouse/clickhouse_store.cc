@@ -71,7 +71,7 @@ Result<void> ClickHouseStore::prepare() {
   MR_TRY(clickhouse::declare(run, options_.database, options_.declared));
   MR_TRY(load_kept());
   MR_TRY(load_takeovers());
-  sweep();
+  sweep(std::nullopt);
   keeper_.again();  // what a crash broke off goes on
   keeper_thread_.emplace("store-columns", [this] { keep_properties(); });
   return {};
@@ -270,19 +270,21 @@ Result<void> ClickHouseStore::claim(const Takeover& takeover, std::uint64_t clai
 }
 
 Result<void> ClickHouseStore::take_over(const Takeover& takeover) {
-  MR_TRY(claim(takeover, random_number()));
+  MR_TRY(claim(takeover, takeover.claim != 0 ? takeover.claim : random_number()));
   MR_TRY(load_takeovers());
-  sweep();
+  sweep(takeover.partition);
   return {};
 }
 
 // What can't be swept now stays filtered, and is swept at the next takeover or start.
-void ClickHouseStore::sweep() {
+void ClickHouseStore::sweep(std::optional<PartitionId> partition) {
   std::vector<RecordedTakeover> unswept;
   {
     std::lock_guard lock(takeovers_mutex_);
-    std::copy_if(takeovers_.begin(), takeovers_.end(), std::back_inserter(unswept),
-                 [](const RecordedTakeover& takeover) { return !takeover.swept; });
+    std::copy_if(
+        takeovers_.begin(), takeovers_.end(), std::back_inserter(unswept), [&](const RecordedTakeover& takeover) {
+          return !takeover.swept && takeover.takeover.partition == partition.value_or(takeover.takeover.partition);
+        });
   }
   for (const RecordedTakeover& takeover : unswept) {
     Result<void> swept = sweep_one(takeover);

@@ -17,6 +17,7 @@
 #include "store/clickhouse/metric_sql.h"
 #include "store/clickhouse/ownership.h"
 #include "store/clickhouse/property_keeper.h"
+#include "store/shared_state.h"
 #include "store/store.h"
 
 namespace millrace {
@@ -40,7 +41,7 @@ struct ClickHouseOptions {
 };
 
 // Reader calls from any thread; writer calls from one thread a partition, and several partitions at once.
-class ClickHouseStore final : public StoreWriter, public StoreReader {
+class ClickHouseStore final : public StoreWriter, public StoreReader, public SharedState {
  public:
   // Brings the tables to the newest version and adds the declared columns. kInvalid: wrong options, a newer schema, a
   // property that is kept as another type. kUnavailable: no answer.
@@ -54,6 +55,13 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
   Result<void> flush() override;
   Result<Takeover> owner(PartitionId partition) override;
   Result<void> take_over(const Takeover& takeover) override;
+
+  Result<std::vector<std::string>> names(const Takeover& owner) override;
+  Result<std::string> read(const Takeover& owner, const std::string& name) override;
+  Result<void> write(const Takeover& owner, const std::string& name, std::string_view bytes) override;
+  Result<void> remove(const Takeover& owner, const std::vector<std::string>& names) override;
+  Result<void> copy(const Takeover& from, const Takeover& to) override;
+  Result<void> forget_before(const Takeover& owner) override;
 
   Result<QueryAnswer> query(const MetricQuery& query, const QueryBudget& budget) override;
   Result<std::vector<std::string>> events(const EventsQuery& query, const QueryBudget& budget) override;
@@ -77,6 +85,7 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
   ClickHouseStore(ClickHouseOptions options, clickhouse::Address address, Metrics& metrics);
   bool embedded() const { return static_cast<bool>(options_.restart_engine); }
   std::string table(const char* name) const;
+  std::string state_of(const Takeover& owner) const;  // a condition on the rows of `state`
 
   Result<void> prepare();
   Result<Writer*> writer(PartitionId partition);
@@ -95,7 +104,7 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
   Result<void> load_takeovers();
   Result<void> refresh_takeovers();
   Result<void> claim(const Takeover& takeover, std::uint64_t claim_number);
-  void sweep();
+  void sweep(std::optional<PartitionId> partition);  // of all when there is none
   Result<void> sweep_one(const clickhouse::RecordedTakeover& takeover);
   void expect_strays(PartitionId partition, Epoch epoch);
   std::string owned_rows() const;
@@ -113,7 +122,8 @@ class ClickHouseStore final : public StoreWriter, public StoreReader {
   std::map<PartitionId, std::unique_ptr<Writer>> writers_;
   mutable std::mutex takeovers_mutex_;
   std::vector<clickhouse::RecordedTakeover> takeovers_;
-  std::atomic<TimeNs> takeovers_loaded_{0};  // monotonic
+  std::atomic<TimeNs> takeovers_loaded_{0};      // monotonic
+  std::atomic<std::uint64_t> state_version_{0};  // claims are drawn anew, so it may begin anew, too
   std::mutex calendar_mutex_;
   struct CalendarEntry {
     TimeNs begin, end, moved;

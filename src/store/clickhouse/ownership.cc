@@ -11,7 +11,8 @@ namespace millrace::clickhouse {
 
 std::string select_takeovers(const std::string& database) {
   return fmt::format(
-      "SELECT generation, `partition`, epoch, min(first), max(swept), max(recorded) >= now64(3) - INTERVAL 1 DAY FROM "
+      "SELECT generation, `partition`, epoch, min(first), max(swept), max(recorded) >= now64(3) - INTERVAL 1 DAY, "
+      "max(claim) FROM "
       "{}.owners "
       "GROUP BY generation, `partition`, epoch ORDER BY generation, `partition`, epoch",
       quote_name(database));
@@ -28,6 +29,7 @@ Result<std::vector<RecordedTakeover>> parse_takeovers(std::string_view body) {
     recorded.takeover.first = SequenceNumber(reader.number<std::uint64_t>());
     recorded.swept = reader.number<std::uint8_t>() != 0;
     recorded.recent = reader.number<std::uint8_t>() != 0;
+    recorded.takeover.claim = reader.number<std::uint64_t>();
     takeovers.push_back(recorded);
   }
   if (!reader.ok()) return unavailable("the store's list of owners ends in the middle of a row");

@@ -24,12 +24,14 @@ TEST(Ownership, ListIsReadFromRowBinary) {
   append_le(body, std::uint64_t{40});
   append_le(body, std::uint8_t{1});
   append_le(body, std::uint8_t{0});
+  append_le(body, std::uint64_t{77});
   auto takeovers = parse_takeovers(body);
   ASSERT_TRUE(takeovers.ok());
   ASSERT_EQ(takeovers->size(), 1u);
   EXPECT_EQ((*takeovers)[0].takeover.first, SequenceNumber(40));
   EXPECT_TRUE((*takeovers)[0].swept);
   EXPECT_FALSE((*takeovers)[0].recent);
+  EXPECT_EQ((*takeovers)[0].takeover.claim, 77u);
   EXPECT_FALSE(parse_takeovers(body.substr(1)).ok());
 }
 

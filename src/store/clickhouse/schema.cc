@@ -70,6 +70,22 @@ SETTINGS {})",
                      quote_name(database), settings);
 }
 
+std::string create_state(const std::string& database, const std::string& settings) {
+  return fmt::format(R"(CREATE TABLE IF NOT EXISTS {}.state (
+  generation UInt32,
+  `partition` UInt16,
+  epoch UInt32,
+  claim UInt64,
+  name String,
+  version UInt64,
+  piece UInt32,
+  pieces UInt32,
+  bytes String CODEC(LZ4)
+) ENGINE = ReplacingMergeTree(version) ORDER BY (generation, `partition`, epoch, claim, name, piece)
+SETTINGS {})",
+                     quote_name(database), settings);
+}
+
 std::string create_versions(const std::string& database) {
   return fmt::format(
       "CREATE TABLE IF NOT EXISTS {}.schema_version (version UInt32, name String, applied DateTime64(3, 'UTC')) "
@@ -103,6 +119,7 @@ std::vector<Migration> migrations(const std::string& database, bool durable_tabl
       // A server has a configuration of its own: its columns stay as they are.
       {3, "codecs by the size of a part",
        durable_tables ? std::vector<std::string>() : std::vector<std::string>{codecs_by_size(name)}},
+      {4, "states of owners", {create_state(database, owner_settings)}},
   };
 }
 

@@ -255,6 +255,62 @@ Result<void> MemoryStore::take_over(const Takeover& takeover) {
   return {};
 }
 
+template <typename Change>
+Result<void> MemoryStore::change_state(Change change) {
+  std::lock_guard lock(mutex_);
+  bool fails = chance(faults_.state_fails);
+  if (fails && random() % 2 == 0) {
+    return unknown_outcome("the memory store was told to hide that this state was not changed");
+  }
+  change();
+  return fails ? Result<void>(unknown_outcome("the memory store was told to hide that this state was changed"))
+               : Result<void>();
+}
+
+Result<std::vector<std::string>> MemoryStore::names(const Takeover& owner) {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> all;
+  for (const auto& [name, bytes] : states_[of(owner)]) {
+    all.push_back(name);
+  }
+  return all;
+}
+
+Result<std::string> MemoryStore::read(const Takeover& owner, const std::string& name) {
+  std::lock_guard lock(mutex_);
+  auto found = states_[of(owner)].find(name);
+  return found == states_[of(owner)].end() ? Result<std::string>(not_found(name)) : found->second;
+}
+
+Result<void> MemoryStore::write(const Takeover& owner, const std::string& name, std::string_view bytes) {
+  return change_state([&] { states_[of(owner)][name] = bytes; });
+}
+
+Result<void> MemoryStore::remove(const Takeover& owner, const std::vector<std::string>& names) {
+  return change_state([&] {
+    for (const std::string& name : names) {
+      states_[of(owner)].erase(name);
+    }
+  });
+}
+
+Result<void> MemoryStore::copy(const Takeover& from, const Takeover& to) {
+  return change_state([&] {
+    for (const auto& [name, bytes] : states_[of(from)]) {
+      states_[of(to)].emplace(name, bytes);
+    }
+  });
+}
+
+Result<void> MemoryStore::forget_before(const Takeover& owner) {
+  return change_state([&] {
+    std::erase_if(states_, [&](const auto& state) {
+      auto [partition, epoch, claim] = state.first;
+      return partition == owner.partition && epoch < owner.epoch;
+    });
+  });
+}
+
 Result<QueryAnswer> MemoryStore::query(const MetricQuery& query, const QueryBudget&) {
   std::lock_guard lock(mutex_);
   bool by_event = query.by.size() == 1 && query.by[0].text == "event";
@@ -368,6 +424,7 @@ void MemoryStore::wipe() {
   late_.clear();
   unsettled_.clear();
   takeovers_.clear();
+  states_.clear();
 }
 
 void MemoryStore::set_faults(MemoryStoreFaults faults) {

@@ -7,8 +7,10 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "store/shared_state.h"
 #include "store/store.h"
 
 namespace millrace {
@@ -32,10 +34,11 @@ struct MemoryStoreFaults {
   int ask_fails = 0;        // present, count, owner: kUnavailable
   int flush_fails = 0;      // kUnavailable; whole inserts may be durable all the same
   int take_over_fails = 0;  // kUnknown; it may have been recorded
+  int state_fails = 0;      // kUnknown; the change may have been made
   int cut_tears = 0;        // of an insert that wasn't flushed, cut_power() leaves some of the rows
 };
 
-class MemoryStore final : public StoreWriter, public StoreReader {
+class MemoryStore final : public StoreWriter, public StoreReader, public SharedState {
  public:
   // Rows whose event has this name are refused (kInvalid), and with them their insert.
   static constexpr std::string_view kRefusedEvent = "unstorable";
@@ -49,6 +52,13 @@ class MemoryStore final : public StoreWriter, public StoreReader {
   Result<void> flush() override;
   Result<Takeover> owner(PartitionId partition) override;
   Result<void> take_over(const Takeover& takeover) override;
+
+  Result<std::vector<std::string>> names(const Takeover& owner) override;
+  Result<std::string> read(const Takeover& owner, const std::string& name) override;
+  Result<void> write(const Takeover& owner, const std::string& name, std::string_view bytes) override;
+  Result<void> remove(const Takeover& owner, const std::vector<std::string>& names) override;
+  Result<void> copy(const Takeover& from, const Takeover& to) override;
+  Result<void> forget_before(const Takeover& owner) override;
 
   // Answers `count` alone, over the range of the query, broken down by nothing or by `event`.
   Result<QueryAnswer> query(const MetricQuery& query, const QueryBudget& budget) override;
@@ -110,6 +120,12 @@ class MemoryStore final : public StoreWriter, public StoreReader {
   std::vector<Late> late_;
   std::map<PartitionId, bool> unsettled_;
   std::map<PartitionId, std::vector<Takeover>> takeovers_;
+  using StateOwner = std::tuple<PartitionId, Epoch, std::uint64_t>;
+  static StateOwner of(const Takeover& owner) { return {owner.partition, owner.epoch, owner.claim}; }
+  // Makes the change, unless it is to fail before.
+  template <typename Change>
+  Result<void> change_state(Change change);
+  std::map<StateOwner, std::map<std::string, std::string>> states_;
   std::vector<std::string> broken_rules_;
   std::uint64_t inserts_ = 0;
 };

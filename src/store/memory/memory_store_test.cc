@@ -15,6 +15,7 @@ class MemoryHarness final : public StoreHarness {
  public:
   StoreWriter& writer() override { return store_; }
   StoreReader& reader() override { return store_; }
+  SharedState& state() override { return store_; }
   std::string unstorable_event() override { return std::string(MemoryStore::kRefusedEvent); }
 
  private:
