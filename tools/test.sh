@@ -58,7 +58,7 @@ app() {
 }
 
 kafka() {
-  tools/build.sh release stream_test && /usr/bin/python3 -m pytest -q tests/kafka
+  tools/build.sh release stream_test engine_alone && /usr/bin/python3 -m pytest -q tests/kafka
 }
 
 browser() {

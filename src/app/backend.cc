@@ -67,11 +67,13 @@ Result<void> Backend::open() {
     MR_TRY(open_engine());
   }
   MR_ASSIGN(store_, ClickHouseStore::open(store_options(), parts_.metrics));
-  ProcessorParts parts{parts_.stream, *store_, parts_.failed, parts_.files, parts_.metrics, &parts_.views};
-  runner_ = std::make_unique<ProcessorRunner>(parts, processor_options(parts_.settings, parts_.data), parts_.clock);
-  runner_->start();
+  if (parts_.roles.process) {
+    ProcessorParts parts{parts_.stream, *store_, parts_.failed, parts_.files, parts_.metrics, &parts_.views};
+    runner_ = std::make_unique<ProcessorRunner>(parts, processor_options(parts_.settings, parts_.data), parts_.clock);
+    runner_->start();
+    parts_.progress.arrive(*runner_);
+  }
   parts_.store.arrive(*store_);
-  parts_.progress.arrive(*runner_);
   std::lock_guard lock(mutex_);
   opened_ = true;
   return {};

@@ -9,6 +9,7 @@
 #include "app/health.h"
 #include "app/late.h"
 #include "app/options.h"
+#include "app/roles.h"
 #include "io/clock.h"
 #include "io/thread.h"
 #include "process/runner.h"
@@ -19,6 +20,7 @@ namespace millrace {
 
 struct BackendParts {
   const SettingValues& settings;
+  Roles roles;
   std::string data;
   std::string program;
   Stream& stream;

@@ -40,6 +40,7 @@ Sums write_partitions(JsonWriter& json, const std::vector<PartitionProgress>& pa
   for (const PartitionProgress& partition : partitions) {
     json.begin_object();
     json.key("partition").unsigned_integer(partition.partition.value);
+    json.key("epoch").unsigned_integer(partition.epoch.value);
     json.key("durable_end").unsigned_integer(partition.durable_end.value);
     json.key("stored_until").unsigned_integer(partition.stored_until.value);
     json.key("checkpoint_until").unsigned_integer(partition.checkpoint_until.value);
@@ -140,10 +141,16 @@ void Health::draining() {
   draining_ = true;
 }
 
-// Ready means that events are taken; the store may be behind.
+// Ready means that events are taken; the store may be behind. Without the role ingest it is the store that counts.
 Result<void> Health::ready() {
   std::lock_guard lock(mutex_);
-  return draining_ ? Result<void>(unavailable("the server is stopping")) : stream_.health();
+  if (draining_) {
+    return unavailable("the server is stopping");
+  }
+  if (!roles_.ingest && !store_trouble_.empty()) {
+    return unavailable("the store: " + store_trouble_);
+  }
+  return stream_.health();
 }
 
 void Health::refresh_gauges() {
@@ -163,6 +170,7 @@ std::string Health::describe() {
   json.begin_object().key("version").string(kVersion).key("ready").boolean(taking.ok());
   json.key("reason");
   taking.ok() ? json.null() : json.string(taking.error().message);
+  json.key("roles").string(names_of(roles_));
   json.key("generation").unsigned_integer(stream_.generation().value);
   Sums sums = write_partitions(json, progress_.partitions());
   write_audit(json, sums, audit_of(views_));
@@ -195,8 +203,7 @@ void Health::get_readyz(const Principal&, std::unique_ptr<http::Exchange> exchan
   if (taking.ok()) {
     return exchange->reply(text("ready\n"));
   }
-  http::Response response =
-      http::problem(503, "unavailable", "Events are not taken at the moment", taking.error().message);
+  http::Response response = http::problem(503, "unavailable", "Not ready at the moment", taking.error().message);
   response.headers.emplace_back("Retry-After", "5");
   exchange->reply(std::move(response));
 }

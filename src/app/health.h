@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "app/roles.h"
 #include "base/metrics.h"
 #include "control/keys.h"
 #include "engine/supervisor.h"
@@ -19,8 +20,13 @@ namespace millrace {
 class Health {
  public:
   // `data`: the folder whose disk it tells of.
-  Health(Stream& stream, Progress& progress, Metrics& metrics, FileSystem& files, std::string data)
-      : stream_(stream), progress_(progress), metrics_(metrics), files_(files), data_(std::move(data)) {}
+  Health(Stream& stream, Progress& progress, Metrics& metrics, FileSystem& files, std::string data, Roles roles)
+      : stream_(stream),
+        progress_(progress),
+        metrics_(metrics),
+        files_(files),
+        data_(std::move(data)),
+        roles_(std::move(roles)) {}
 
   // The engine, once it is there; null again before it goes away.
   void engine(engine::Supervisor* supervisor);
@@ -47,6 +53,7 @@ class Health {
   Metrics& metrics_;
   FileSystem& files_;
   const std::string data_;
+  const Roles roles_;
   std::mutex mutex_;  // of what follows
   engine::Supervisor* engine_ = nullptr;
   Views* views_ = nullptr;

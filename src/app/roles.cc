@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include <fmt/format.h>
+
 namespace millrace {
 namespace {
 
@@ -29,6 +31,22 @@ Roles roles_of(const SettingValues& values) {
   roles.processors = words_of(values.query_processors);
   roles.processors_key = values.query_processors_key;
   return roles;
+}
+
+std::string names_of(const Roles& roles) {
+  std::string names;
+  for (auto [has, name] : {std::pair(roles.ingest, "ingest"), {roles.process, "process"}, {roles.query, "query"}}) {
+    names += has ? (names.empty() ? "" : ",") + std::string(name) : "";
+  }
+  return names;
+}
+
+PrincipalHandler absent(const Roles& roles, const std::string& needed) {
+  std::string detail =
+      fmt::format("The roles of this server are {}; this is answered by one with {}.", names_of(roles), needed);
+  return [detail](const Principal&, std::unique_ptr<http::Exchange> exchange) {
+    exchange->reply(http::problem(404, "not-found", "Not a role of this server", detail));
+  };
 }
 
 }  // namespace millrace

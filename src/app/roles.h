@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/router.h"
 #include "base/settings.h"
 
 namespace millrace {
@@ -23,5 +24,10 @@ struct Roles {
 
 // Of settings that were found to be good.
 Roles roles_of(const SettingValues& values);
+
+// "ingest,process": those that it has.
+std::string names_of(const Roles& roles);
+// 404, naming the role that what was asked for needs.
+PrincipalHandler absent(const Roles& roles, const std::string& needed);
 
 }  // namespace millrace

@@ -9,6 +9,7 @@
 #include "app/health.h"
 #include "app/keys_api.h"
 #include "app/late.h"
+#include "app/no_stream.h"
 #include "app/node.h"
 #include "app/options.h"
 #include "app/page.h"
@@ -48,7 +49,7 @@ bool loopback(const std::string& listen) {
 class WholeServer final : public Server {
  public:
   WholeServer(const Settings& settings, std::string program)
-      : settings_(settings), values_(settings_.values()), program_(std::move(program)) {}
+      : settings_(settings), values_(settings_.values()), roles_(roles_of(values_)), program_(std::move(program)) {}
   ~WholeServer() override { stop(0); }
 
   Result<void> open(const std::string& bootstrap_key);
@@ -67,10 +68,13 @@ class WholeServer final : public Server {
   Result<void> open_views();
   Result<void> open_door();
   Result<void> open_source();
+  Result<void> open_backend();
+  void open_questions();
   std::vector<Route> routes();
 
   const Settings settings_;
   const SettingValues& values_;
+  const Roles roles_;
   const std::string program_;
   FileSystem& files_ = posix_file_system();
   Clock& clock_ = system_clock();
@@ -90,7 +94,9 @@ class WholeServer final : public Server {
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Views> views_;
   LateStore store_;
-  std::unique_ptr<LateProgress> progress_;
+  std::unique_ptr<LateProgress> local_progress_;  // of the processors of this server
+  std::unique_ptr<Progress> no_progress_;         // where it has none
+  Progress* progress_ = nullptr;                  // the one of these that holds here
   std::unique_ptr<Health> health_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<IngestApi> ingest_;
@@ -172,59 +178,95 @@ Result<void> WholeServer::open_views() {
 
 Result<void> WholeServer::open_stream() {
   MR_ASSIGN(failed_, FailedEvents::open(files_, data_ + "/failed", values_.ingest_failed_bytes));
-  MR_ASSIGN(stream_, millrace::open_stream(files_, clock_, metrics_, values_, data_, node_));
-  progress_ = std::make_unique<LateProgress>(*stream_, clock_);
-  health_ = std::make_unique<Health>(*stream_, *progress_, metrics_, files_, data_);
+  if (roles_.ingest || roles_.process) {
+    MR_ASSIGN(stream_, millrace::open_stream(files_, clock_, metrics_, values_, data_, node_));
+  } else {
+    stream_ = std::make_unique<NoStream>(node_.generation, node_.partitions);
+  }
+  local_progress_ = std::make_unique<LateProgress>(*stream_, clock_);
+  no_progress_ = std::make_unique<NoProgress>();
+  progress_ = roles_.process ? static_cast<Progress*>(local_progress_.get()) : no_progress_.get();
+  health_ = std::make_unique<Health>(*stream_, *progress_, metrics_, files_, data_, roles_);
   return {};
 }
 
+// Those of other roles are answered, too: with the role that they need.
 std::vector<Route> WholeServer::routes() {
-  auto to = [](auto& object, auto method) {
-    return [&object, method](const Principal& principal, std::unique_ptr<http::Exchange> exchange) {
-      (object.*method)(principal, std::move(exchange));
-    };
+  std::vector<Route> all;
+  auto add = [&](bool here, const char* role, const char* method, const char* path, std::uint8_t scopes, auto* object,
+                 auto handle, bool shared = false) {
+    if (!here) {
+      return all.push_back({method, path, 0, absent(roles_, role)});
+    }
+    all.push_back({method, path, scopes,
+                   [object, handle](const Principal& principal, std::unique_ptr<http::Exchange> exchange) {
+                     (object->*handle)(principal, std::move(exchange));
+                   },
+                   shared});
   };
-  std::vector<Route> all = {
-      {"POST", "/v1/events", kScopeWrite, to(*ingest_, &IngestApi::post_events)},
-      {"GET", "/v1/events", kScopeRead, to(*query_, &QueryApi::get_events)},
-      {"GET", "/v1/failed", kScopeRead, to(*ingest_, &IngestApi::get_failed)},
-      {"POST", "/v1/query", kScopeRead, to(*query_, &QueryApi::post_query)},
-      {"GET", "/v1/query", kScopeRead, to(*query_, &QueryApi::get_query)},
-      {"GET", "/v1/schema", kScopeRead, to(*query_, &QueryApi::get_schema)},
-      {"GET", "/v1/live", kScopeRead, to(*live_, &LiveApi::get_live), true},
-      {"GET", "/v1/views", kScopeRead, to(*live_, &LiveApi::list_views)},
-      {"POST", "/v1/views", kScopeAdmin, to(*live_, &LiveApi::create_view)},
-      {"GET", "/v1/views/*", kScopeRead, to(*live_, &LiveApi::get_view)},
-      {"DELETE", "/v1/views/*", kScopeAdmin, to(*live_, &LiveApi::delete_view)},
-      {"GET", "/v1/keys", kScopeAdmin, to(*keys_api_, &KeysApi::list)},
-      {"POST", "/v1/keys", kScopeAdmin, to(*keys_api_, &KeysApi::create)},
-      {"DELETE", "/v1/keys/*", kScopeAdmin, to(*keys_api_, &KeysApi::revoke)},
-      {"GET", "/v1/verify", kScopeAdmin, to(*verify_, &VerifyApi::get_verify)},
-      {"GET", "/v1/health", kScopeRead, to(*health_, &Health::get_health)},
-      {"GET", "/v1/openapi.json", 0, get_openapi},
-      {"GET", "/metrics", 0, to(*health_, &Health::get_metrics)},
-      {"GET", "/healthz", 0, to(*health_, &Health::get_healthz)},
-      {"GET", "/readyz", 0, to(*health_, &Health::get_readyz)},
-      {"POST", "/v1/session", 0, to(*session_api_, &SessionApi::open)},
-      {"GET", "/v1/session", kScopeRead, to(*session_api_, &SessionApi::show)},
-      {"DELETE", "/v1/session", kScopeRead, to(*session_api_, &SessionApi::close)},
-      {"GET", "/v1/dashboards", kScopeRead, to(*dashboards_api_, &DashboardsApi::list)},
-      {"GET", "/v1/dashboards/*", kScopeRead, to(*dashboards_api_, &DashboardsApi::show)},
-      {"PUT", "/v1/dashboards/*", kScopeRead, to(*dashboards_api_, &DashboardsApi::save)},
-      {"DELETE", "/v1/dashboards/*", kScopeRead, to(*dashboards_api_, &DashboardsApi::remove)},
-      {"POST", "/v1/dashboards/*/share", kScopeRead, to(*dashboards_api_, &DashboardsApi::share)},
-      {"DELETE", "/v1/dashboards/*/share", kScopeRead, to(*dashboards_api_, &DashboardsApi::unshare)},
-      {"GET", "/v1/shared/*", 0, to(*dashboards_api_, &DashboardsApi::show_shared)},
-      {"GET", "/v1/shared/*/*", 0, to(*shared_panels_, &SharedPanels::answer)},
+  auto query = [&](const char* method, const char* path, std::uint8_t scopes, auto& object, auto handle,
+                   bool shared = false) {
+    add(roles_.query, "query", method, path, scopes, object.get(), handle, shared);
   };
+  auto always = [&](const char* method, const char* path, std::uint8_t scopes, auto& object, auto handle) {
+    add(true, "", method, path, scopes, object.get(), handle);
+  };
+  bool own_views = roles_.query && roles_.process;
+  bool verifies = verify_ != nullptr;
+  add(roles_.ingest, "ingest", "POST", "/v1/events", kScopeWrite, ingest_.get(), &IngestApi::post_events);
+  query("GET", "/v1/events", kScopeRead, query_, &QueryApi::get_events);
+  always("GET", "/v1/failed", kScopeRead, ingest_, &IngestApi::get_failed);
+  query("POST", "/v1/query", kScopeRead, query_, &QueryApi::post_query);
+  query("GET", "/v1/query", kScopeRead, query_, &QueryApi::get_query);
+  query("GET", "/v1/schema", kScopeRead, query_, &QueryApi::get_schema);
+  query("GET", "/v1/live", kScopeRead, live_, &LiveApi::get_live, true);
+  query("GET", "/v1/views", kScopeRead, live_, &LiveApi::list_views);
+  add(own_views, "query and process", "POST", "/v1/views", kScopeAdmin, live_.get(), &LiveApi::create_view);
+  query("GET", "/v1/views/*", kScopeRead, live_, &LiveApi::get_view);
+  add(own_views, "query and process", "DELETE", "/v1/views/*", kScopeAdmin, live_.get(), &LiveApi::delete_view);
+  always("GET", "/v1/keys", kScopeAdmin, keys_api_, &KeysApi::list);
+  always("POST", "/v1/keys", kScopeAdmin, keys_api_, &KeysApi::create);
+  always("DELETE", "/v1/keys/*", kScopeAdmin, keys_api_, &KeysApi::revoke);
+  add(verifies, "process", "GET", "/v1/verify", kScopeAdmin, verify_.get(), &VerifyApi::get_verify);
+  always("GET", "/v1/health", kScopeRead, health_, &Health::get_health);
+  all.push_back({"GET", "/v1/openapi.json", 0, get_openapi});
+  always("GET", "/metrics", 0, health_, &Health::get_metrics);
+  always("GET", "/healthz", 0, health_, &Health::get_healthz);
+  always("GET", "/readyz", 0, health_, &Health::get_readyz);
+  query("POST", "/v1/session", 0, session_api_, &SessionApi::open);
+  query("GET", "/v1/session", kScopeRead, session_api_, &SessionApi::show);
+  query("DELETE", "/v1/session", kScopeRead, session_api_, &SessionApi::close);
+  query("GET", "/v1/dashboards", kScopeRead, dashboards_api_, &DashboardsApi::list);
+  query("GET", "/v1/dashboards/*", kScopeRead, dashboards_api_, &DashboardsApi::show);
+  query("PUT", "/v1/dashboards/*", kScopeRead, dashboards_api_, &DashboardsApi::save);
+  query("DELETE", "/v1/dashboards/*", kScopeRead, dashboards_api_, &DashboardsApi::remove);
+  query("POST", "/v1/dashboards/*/share", kScopeRead, dashboards_api_, &DashboardsApi::share);
+  query("DELETE", "/v1/dashboards/*/share", kScopeRead, dashboards_api_, &DashboardsApi::unshare);
+  query("GET", "/v1/shared/*", 0, dashboards_api_, &DashboardsApi::show_shared);
+  query("GET", "/v1/shared/*/*", 0, shared_panels_, &SharedPanels::answer);
   for (Route& route : page_routes()) {
+    route.handler = roles_.query ? std::move(route.handler) : absent(roles_, "query");
     all.push_back(std::move(route));
   }
   return all;
 }
 
-Result<void> WholeServer::open_door() {
-  ingest_ = std::make_unique<IngestApi>(*stream_, *failed_, clock_, metrics_, ingest_limits(values_));
+// Engine or store, and the processors, where the roles need them.
+Result<void> WholeServer::open_backend() {
+  if (!roles_.process && !roles_.query) {
+    health_->store_trouble("this server has no role that uses the store");
+    return {};
+  }
+  if (values_.store_url.empty()) {
+    MR_TRY(engine_options(values_, data_,
+                          program_));  // a library that is missing is an error now, not a store that never comes
+  }
+  backend_ = std::make_unique<Backend>(BackendParts{values_, roles_, data_, program_, *stream_, *failed_, files_,
+                                                    clock_, metrics_, *health_, store_, *local_progress_, *views_});
+  return {};
+}
+
+void WholeServer::open_questions() {
   query_ = std::make_unique<QueryApi>(store_, *progress_, *stream_, clock_, metrics_, query_limits(values_));
   LiveParts live{*views_,
                  *control_,
@@ -235,13 +277,22 @@ Result<void> WholeServer::open_door() {
                  [this](const http::Head& head) { return router_->admits(head); },
                  query_limits(values_).budget};
   live_ = std::make_unique<LiveApi>(live, live_limits(values_));
-  keys_api_ = std::make_unique<KeysApi>(*keys_);
   session_api_ = std::make_unique<SessionApi>(*keys_, *sessions_, !values_.http_tls_certificate.empty());
   dashboards_api_ = std::make_unique<DashboardsApi>(*dashboards_);
   shared_panels_ = std::make_unique<SharedPanels>(*dashboards_, *query_);
-  ProcessorOptions processor = processor_options(values_, data_);
-  verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_, *progress_, *live_,
-                                        VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});
+}
+
+Result<void> WholeServer::open_door() {
+  ingest_ = std::make_unique<IngestApi>(*stream_, *failed_, clock_, metrics_, ingest_limits(values_));
+  keys_api_ = std::make_unique<KeysApi>(*keys_);
+  if (roles_.query) {
+    open_questions();
+  }
+  if (roles_.process) {
+    ProcessorOptions processor = processor_options(values_, data_);
+    verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_, *progress_, live_.get(),
+                                          VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});
+  }
   router_ = std::make_unique<Router>(Doors{*keys_, *sessions_, *dashboards_}, routes());
   http::TlsFiles tls{values_.http_tls_certificate, values_.http_tls_key};
   MR_ASSIGN(http_, http::Server::start(
@@ -267,20 +318,15 @@ Result<void> WholeServer::open_source() {
 }
 
 Result<void> WholeServer::open(const std::string& bootstrap_key) {
-  if (Roles roles = roles_of(values_); !roles.all() || !roles.group.empty() || !roles.processors.empty()) {
-    return invalid("this version has all roles in one server: leave roles, process.group and query.processors out");
+  if (!values_.process_group.empty() || !roles_.processors.empty()) {
+    return invalid("this version has one processor for a topic: leave process.group and query.processors out");
   }
   MR_TRY(open_folder());
   MR_TRY(open_keys(bootstrap_key));
   MR_TRY(open_control());
   MR_TRY(open_stream());
   MR_TRY(open_views());
-  if (values_.store_url.empty()) {
-    MR_TRY(engine_options(values_, data_,
-                          program_));  // a library that is missing is an error now, not a store that never comes
-  }
-  backend_ = std::make_unique<Backend>(BackendParts{values_, data_, program_, *stream_, *failed_, files_, clock_,
-                                                    metrics_, *health_, store_, *progress_, *views_});
+  MR_TRY(open_backend());
   MR_TRY(open_door());
   MR_TRY(open_source());
   // Last of all: they are shown once, by who comes back from here.

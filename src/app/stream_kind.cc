@@ -1,5 +1,6 @@
 #include "app/stream_kind.h"
 
+#include "app/roles.h"
 #include "process/checkpoint.h"
 #include "stream/kafka/kafka_stream.h"
 #include "stream/spill/spilling_stream.h"
@@ -53,6 +54,7 @@ KafkaOptions kafka_options(const SettingValues& values, const std::string& data,
   options.folder = data + "/kafka";
   options.generation = node.generation;
   options.partitions = node.partitions;
+  options.shared = !roles_of(values).process;
   options.replication = static_cast<int>(values.kafka_replication);
   options.min_insync = static_cast<int>(values.kafka_min_insync);
   options.retain_ms = values.stream_retain_age.count();

@@ -20,7 +20,7 @@ std::string verify_report_json(const std::vector<VerifyReport>& reports, const s
 
 class VerifyApi {
  public:
-  VerifyApi(Backend& backend, Stream& stream, FileSystem& files, Progress& progress, LiveApi& live,
+  VerifyApi(Backend& backend, Stream& stream, FileSystem& files, Progress& progress, LiveApi* live,
             VerifyOptions options)
       : backend_(backend),
         stream_(stream),
@@ -39,7 +39,7 @@ class VerifyApi {
   Stream& stream_;
   FileSystem& files_;
   Progress& progress_;
-  LiveApi& live_;
+  LiveApi* const live_;  // null where no views are answered
   const VerifyOptions options_;
   std::mutex mutex_;  // of thread_
   std::atomic<bool> busy_ = false;

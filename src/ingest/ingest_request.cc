@@ -50,6 +50,9 @@ Position IngestRequest::position(Generation generation) const {
   Position position;
   position.generation = generation;
   for (std::size_t i = 0; i < results_.size(); ++i) {
+    if (results_[i] && results_[i]->value() == kUnknownPlace) {
+      return {generation, {}};
+    }
     if (results_[i]) {
       position.ends.push_back({PartitionId(static_cast<std::uint16_t>(i)), results_[i]->value().end});
     }

@@ -40,7 +40,8 @@ class IngestRequest final : public AppendListener {
     request->count_down();
   }
 
-  // After `done`: the first error, if any partition had one, or where the events are.
+  // After `done`: the first error, if any partition had one, or where the events are; without ends when that isn't
+  // known.
   const std::optional<Error>& error() const { return error_; }
   Position position(Generation generation) const;
 

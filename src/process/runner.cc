@@ -75,6 +75,7 @@ void ProcessorRunner::publish(Lane& lane, const StepResult& result) {
   std::lock_guard lock(mutex_);
   SequenceNumber before = lane.progress.stored_until;
   lane.progress = processor.progress();
+  lane.progress.epoch = processor.recovering() ? Epoch(0) : processor.epoch();
   lane.published = clock_.monotonic();
   lane.status.recovering = processor.recovering();
   lane.status.stopped = result.next == StepResult::Next::kStopped;

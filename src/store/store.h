@@ -20,6 +20,7 @@ struct Takeover {
   PartitionId partition;
   Epoch epoch;
   SequenceNumber first;
+  std::uint64_t claim = 0;  // drawn by who takes over, so that two with one epoch are told apart; 0: by the store
 };
 
 struct StoredRange {

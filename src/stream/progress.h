@@ -13,6 +13,7 @@ namespace millrace {
 
 struct PartitionProgress {
   PartitionId partition;
+  Epoch epoch;                  // of the owner that says so; 0: it has not taken the partition over yet
   SequenceNumber stored_until;  // every event before it is visible in the store, or was a repeat, failed later or lost
   SequenceNumber checkpoint_until;  // the same, durably
   SequenceNumber durable_end;       // of the stream

@@ -13,6 +13,9 @@
 
 namespace millrace {
 
+// Where an event lies whose place the stream that took it doesn't know: others write to its partition as well.
+inline constexpr SequenceRange kUnknownPlace{SequenceNumber(UINT64_MAX), SequenceNumber(UINT64_MAX)};
+
 // Told once for each append, from a thread of the stream's: durable, or not. After an error nobody may acknowledge.
 // kFull and kInvalid mean that nothing of it was written. kUnavailable means that a write or sync failed: it isn't read
 // by this process, but after a restart it may turn out to have reached the disk.
@@ -74,6 +77,15 @@ class Stream {
   virtual void wait_for(PartitionId partition, SequenceNumber beyond, std::int64_t timeout_ms) = 0;
   // The processor no longer needs what lies before `until`: retention may pass it, never go beyond.
   virtual void release(PartitionId partition, SequenceNumber until) = 0;
+  // A stream that several servers share knows the places of a partition, and can be asked for them and read, only while
+  // it is attended to: `places` is what the server that did so before had from places(), empty when there was none.
+  // False: its end isn't known yet, call again; it was waited for a while. Streams of one server attend to everything.
+  virtual Result<bool> attend(PartitionId partition, std::string_view places) {
+    return (void)partition, (void)places, true;
+  }
+  // Nobody reads it any longer. Its readers must be gone.
+  virtual void leave(PartitionId partition) { (void)partition; }
+  virtual std::string places(PartitionId partition) { return (void)partition, std::string(); }
   // How long, about, an append made now would wait until those before it are durable.
   virtual std::int64_t waiting_ms() { return 0; }
   // Ok, or why nothing can be taken at the moment (kFull: the disk; kUnavailable: a failed write).

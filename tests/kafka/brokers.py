@@ -178,6 +178,14 @@ class Brokers:
                 process.wait()
 
 
+def until(holds, what, timeout_s=60):
+    """Polls a state that nothing announces."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not in {timeout_s} s: {what}"
+        time.sleep(0.02)
+
+
 def kcat(kafka, *words, data=None, timeout_s=60):
     """What kcat prints, as bytes."""
     done = subprocess.run(["kcat", "-b", kafka.address, *words], input=data, capture_output=True, timeout=timeout_s)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "app"), str(TESTS / "crash")]
+sys.path[:0] = [str(TESTS / "app"), str(TESTS / "crash"), str(TESTS / "faults")]
 
 import brokers  # noqa: E402
 from millrace_server import Server  # noqa: E402

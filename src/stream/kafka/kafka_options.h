@@ -32,6 +32,8 @@ struct KafkaOptions {
   std::string folder;  // <data>/kafka: the partitions' indexes; the caller holds the lock of <data>
   Generation generation{1};
   std::uint16_t partitions = 1;
+  // With other servers: a partition is read while it is attended to, and appends are told without their place.
+  bool shared = false;
   int replication = 0;  // of a topic that is made; 0: three, or as many as there are brokers
   int min_insync = 0;   // 0: all copies but one
   std::int64_t retain_ms = 3LL * 24 * 3600 * 1000;

@@ -59,6 +59,7 @@ class KafkaStream final : public TopicStream {
   Result<void> append_as(const Append& batch, const MessageName& name) override { return take(batch, name); }
   void give_up() override { given_up_ = true; }
   std::size_t batch_bytes_max() const override { return batch_bytes_max_; }
+  bool tells_places() const override { return !options_.shared; }
   Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) override;
   PartitionState state(PartitionId partition) override { return at(partition).state(); }
   SequenceNumber first_at(PartitionId partition, TimeNs at) override;
@@ -193,8 +194,15 @@ Result<void> KafkaStream::open_partitions(TimeNs deadline) {
   std::uint64_t producer = random_number();
   for (std::uint16_t i = 0; i < options_.partitions; ++i) {
     PartitionId id(i);
-    MR_ASSIGN(PartitionIndex index, load_index(files_, options_.folder, options_.generation, id));
-    partitions_.push_back(std::make_unique<TopicPartition>(options_.generation, id, producer, std::move(index)));
+    PartitionIndex index(options_.generation, id);
+    if (!options_.shared) {
+      MR_ASSIGN(index, load_index(files_, options_.folder, options_.generation, id));
+    }
+    partitions_.push_back(
+        std::make_unique<TopicPartition>(options_.generation, id, producer, std::move(index), options_.shared));
+    if (options_.shared) {
+      continue;
+    }
     const kafka::Watermarks& ends = (*marks)[i];
     MR_TRY(judge_end(options_.client.topic, id, ends.high, at(id).end_offset()));
     MR_TRY(at(id).drop_before(ends.low));
@@ -416,7 +424,7 @@ void KafkaStream::watch_once() {
     return marks.error().code == Code::kUnavailable ? unavailable_now(marks.error()) : broken(marks.error());
   }
   std::uint64_t bytes = 0;
-  for (std::uint16_t i = 0; i < options_.partitions; ++i) {
+  for (std::uint16_t i = 0; !options_.shared && i < options_.partitions; ++i) {
     Result<void> looked = judge_end(options_.client.topic, PartitionId(i), (*marks)[i].high, known[i]);
     if (looked.ok()) {
       looked = look_at(PartitionId(i), (*marks)[i]);
@@ -465,7 +473,7 @@ void KafkaStream::give_up_old(PartitionId id) {
 }
 
 void KafkaStream::save(bool now) {
-  if (!now && clock_.monotonic() - saved_at_ < kSaveEvery) {
+  if (options_.shared || (!now && clock_.monotonic() - saved_at_ < kSaveEvery)) {
     return;
   }
   saved_at_ = clock_.monotonic();
@@ -487,6 +495,9 @@ void KafkaStream::save(bool now) {
 // ---- reading ----
 
 Result<std::unique_ptr<StreamReader>> KafkaStream::reader(PartitionId partition, SequenceNumber from) {
+  if (options_.shared) {
+    return unavailable("this server only writes to the topic");
+  }
   return std::unique_ptr<StreamReader>(
       std::make_unique<kafka::KafkaReader>(options_.client, at(partition), partition, clock_, from));
 }

@@ -29,6 +29,8 @@ class TopicStream : public Stream {
   // Whatever is on its way is told soon that it failed. It may lie in the topic all the same, or come there later; but
   // not without what was sent to its partition before it.
   virtual void give_up() = 0;
+  // Whether appends are told with their place, or with kUnknownPlace.
+  virtual bool tells_places() const { return true; }
   // A larger one is refused with kInvalid.
   virtual std::size_t batch_bytes_max() const = 0;
 };

@@ -40,6 +40,8 @@ void TopicPartition::delivered(std::uint64_t ticket, const Result<std::int64_t>&
   }
   if (!offset.ok()) {
     tell(place, offset.error(), told);
+  } else if (shared_) {
+    tell(place, kUnknownPlace, told);
   } else if (place->second.range) {
     tell(place, *place->second.range, told);
   } else if (*offset >= 0 && *offset < index_.end().offset) {

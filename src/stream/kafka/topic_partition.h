@@ -29,8 +29,9 @@ struct Told {
 // Safe from any thread.
 class TopicPartition {
  public:
-  TopicPartition(Generation generation, PartitionId id, std::uint64_t producer, PartitionIndex index)
-      : generation_(generation), id_(id), producer_(producer), index_(std::move(index)) {}
+  // `shared`: others write to it and read it. What is delivered is told at once, without its place.
+  TopicPartition(Generation generation, PartitionId id, std::uint64_t producer, PartitionIndex index, bool shared)
+      : generation_(generation), id_(id), producer_(producer), shared_(shared), index_(std::move(index)) {}
 
   // ---- writing ----
 
@@ -97,6 +98,7 @@ class TopicPartition {
   const Generation generation_;
   const PartitionId id_;
   const std::uint64_t producer_;
+  const bool shared_;
   std::mutex mutex_;  // guards everything below
   std::condition_variable grown_;
   PartitionIndex index_;

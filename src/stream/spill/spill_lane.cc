@@ -232,7 +232,9 @@ void SpillLane::spilled_told(const Append& batch, Result<SequenceRange> result) 
   {
     std::lock_guard lock(mutex_);
     --spilling_;
-    if (result.ok()) {
+    if (result.ok() && !parts_.topic.tells_places()) {
+      result = kUnknownPlace;
+    } else if (result.ok()) {
       SequenceNumber end =
           parts_.topic.state(partition_).durable_end.plus(result->end.value - std::min(result->end, forwarded_).value);
       result = SequenceRange{SequenceNumber(end.value - batch.events), end};

@@ -45,6 +45,11 @@ class SpillingStream final : public Stream {
     topic_->wait_for(partition, beyond, timeout_ms);
   }
   void release(PartitionId partition, SequenceNumber until) override { topic_->release(partition, until); }
+  Result<bool> attend(PartitionId partition, std::string_view places) override {
+    return topic_->attend(partition, places);
+  }
+  void leave(PartitionId partition) override { topic_->leave(partition); }
+  std::string places(PartitionId partition) override { return topic_->places(partition); }
   std::int64_t waiting_ms() override { return topic_->health().ok() ? topic_->waiting_ms() : log_->waiting_ms(); }
   // While Kafka is away the log's disk decides.
   Result<void> health() override {
