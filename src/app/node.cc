@@ -21,7 +21,7 @@ Result<void> write_node(FileSystem& files, const std::string& path, const Node& 
   return replace_file(files, path, json.text() + "\n");
 }
 
-Result<Node> read_node(const std::string& path, const std::string& text) {
+Result<Node> decode_node(const std::string& path, const std::string& text) {
   Result<Json> json = Json::parse(text);
   const Json* version = json.ok() ? json->find("version") : nullptr;
   const Json* generation = json.ok() ? json->find("generation") : nullptr;
@@ -39,26 +39,36 @@ Result<Node> read_node(const std::string& path, const std::string& text) {
               stream != nullptr && stream->is_string() ? stream->text() : "log", false};
 }
 
+std::string path_of(const std::string& data) { return data + "/node.json"; }
+
 }  // namespace
 
+Result<Node> read_node(FileSystem& files, const std::string& data) {
+  MR_ASSIGN(std::string text, read_file(files, path_of(data), 4096));
+  return decode_node(path_of(data), text);
+}
+
+Result<void> switch_node(FileSystem& files, const std::string& data, const Node& node) {
+  return write_node(files, path_of(data), node);
+}
+
 Result<Node> open_node(FileSystem& files, const std::string& data, const Node& wanted, bool partitions_chosen) {
-  std::string path = data + "/node.json";
-  Result<std::string> text = read_file(files, path, 4096);
-  if (!text.ok()) {
-    if (text.error().code != Code::kNotFound) {
-      return text.error();
+  Result<Node> found = read_node(files, data);
+  if (!found.ok()) {
+    if (found.error().code != Code::kNotFound) {
+      return found.error();
     }
     Node node = wanted;
     node.made_now = true;
-    MR_TRY(write_node(files, path, node));
+    MR_TRY(write_node(files, path_of(data), node));
     return node;
   }
-  MR_ASSIGN(Node node, read_node(path, *text));
+  const Node& node = *found;
   if (node.stream != wanted.stream) {
     return invalid(
-        fmt::format("stream.kind is {}, but {} was made for {}, and that is fixed for a data folder; set it to {}, or "
-                    "start with a new folder",
-                    wanted.stream, data, node.stream, node.stream));
+        fmt::format("stream.kind is {}, but {} keeps its stream in {}; set it to {}, or move it with `millrace migrate "
+                    "stream --to {}`",
+                    wanted.stream, data, node.stream, node.stream, wanted.stream));
   }
   if (partitions_chosen && node.partitions != wanted.partitions) {
     return invalid(fmt::format(

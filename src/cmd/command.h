@@ -30,6 +30,7 @@ void add_keys(CLI::App& program, Outcome& outcome);
 void add_verify(CLI::App& program, Outcome& outcome);
 void add_dump(CLI::App& program, Outcome& outcome);
 void add_migrate(CLI::App& program, Outcome& outcome);
+void add_migrate_stream(CLI::App& migrate, Outcome& outcome);  // called by add_migrate
 
 // Prints "millrace: message" to standard error and gives 1.
 int fail(const std::string& message);

@@ -216,8 +216,10 @@ int migrate_store(Options& options) {
 }  // namespace
 
 void add_migrate(CLI::App& program, Outcome& outcome) {
-  CLI::App* migrate = program.add_subcommand("migrate", "Move to another store, without losing or doubling anything");
+  CLI::App* migrate =
+      program.add_subcommand("migrate", "Move to another store or stream, without losing or doubling anything");
   migrate->require_subcommand(1);
+  add_migrate_stream(*migrate, outcome);
   CLI::App* command = migrate->add_subcommand("store", "Copy what is stored into another store, and prove it");
   auto options = std::make_shared<Options>();  // kept by the callback
   command

@@ -102,7 +102,12 @@ Result<std::optional<StreamEntry>> KafkaReader::entry_of_message() {
   if (range.end <= from_) {
     return std::optional<StreamEntry>();
   }
-  return std::optional<StreamEntry>(StreamEntry{range, next_.received, false, value_of(*message_)});
+  if (info->format == MessageFormat::kGone) {
+    return std::optional<StreamEntry>();
+  }
+  bool damaged = info->format == MessageFormat::kDamaged;
+  return std::optional<StreamEntry>(
+      StreamEntry{range, next_.received, damaged, damaged ? std::string_view() : value_of(*message_)});
 }
 
 Result<StreamEntry> KafkaReader::next() {

@@ -57,6 +57,9 @@ class KafkaStream final : public TopicStream {
   std::uint16_t partitions() const override { return options_.partitions; }
   Result<void> append(const Append& batch) override { return take(batch, std::nullopt); }
   Result<void> append_as(const Append& batch, const MessageName& name) override { return take(batch, name); }
+  std::uint64_t next_number(PartitionId partition, std::uint64_t producer) override {
+    return at(partition).next_number(producer);
+  }
   void give_up() override { given_up_ = true; }
   std::size_t batch_bytes_max() const override { return batch_bytes_max_; }
   bool tells_places() const override { return !options_.shared; }

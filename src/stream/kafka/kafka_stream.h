@@ -26,6 +26,8 @@ class TopicStream : public Stream {
  public:
   // As append(), under a name: what was sent under it before is counted once, and told as an empty range.
   virtual Result<void> append_as(const Append& batch, const MessageName& name) = 0;
+  // One past the highest number under which that producer has sent something to this partition; 0: nothing is known.
+  virtual std::uint64_t next_number(PartitionId partition, std::uint64_t producer) = 0;
   // Whatever is on its way is told soon that it failed. It may lie in the topic all the same, or come there later; but
   // not without what was sent to its partition before it.
   virtual void give_up() = 0;

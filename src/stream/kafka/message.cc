@@ -1,6 +1,8 @@
 #include "stream/kafka/message.h"
 
 #include <charconv>
+#include <iterator>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -23,6 +25,19 @@ bool take(std::string_view& text, std::string_view name, Number& number, int bas
   return true;
 }
 
+constexpr std::string_view kFormatNames[] = {"packed", "gone", "damaged"};  // as MessageFormat has them
+
+std::optional<MessageFormat> take_format(std::string_view& text) {
+  std::string_view word = text.substr(0, text.find(' '));
+  for (std::size_t i = 0; i < std::size(kFormatNames); ++i) {
+    if (word.starts_with("format=") && word.substr(7) == kFormatNames[i] && word.size() < text.size()) {
+      text.remove_prefix(word.size() + 1);
+      return static_cast<MessageFormat>(i);
+    }
+  }
+  return std::nullopt;
+}
+
 Error not_ours() { return not_found("a message of the topic is not one of Millrace"); }
 
 }  // namespace
@@ -30,12 +45,12 @@ Error not_ours() { return not_found("a message of the topic is not one of Millra
 void format_message_info(const MessageInfo& info, std::string& text) {
   text.clear();
   fmt::format_to(std::back_inserter(text),
-                 "v={} format=packed generation={} events={} received={} producer={:016x} number={}", kMessageVersion,
+                 "v={} format={} generation={} events={} received={} producer={:016x} number={}",
+                 info.format == MessageFormat::kPacked ? 1 : 2, kFormatNames[static_cast<std::size_t>(info.format)],
                  info.generation.value, info.events, info.received, info.producer, info.number);
 }
 
 Result<MessageInfo> parse_message_info(std::string_view text) {
-  constexpr std::string_view kFormat = "format=packed ";
   std::uint64_t version = 0;
   if (!take(text, "v", version) || version == 0) {
     return not_ours();
@@ -46,10 +61,11 @@ Result<MessageInfo> parse_message_info(std::string_view text) {
                     version, kMessageVersion));
   }
   MessageInfo info;
-  if (!text.starts_with(kFormat)) {
+  std::optional<MessageFormat> format = take_format(text);
+  if (!format) {
     return not_ours();
   }
-  text.remove_prefix(kFormat.size());
+  info.format = *format;
   bool whole = take(text, "generation", info.generation.value) && take(text, "events", info.events) &&
                take(text, "received", info.received) && take(text, "producer", info.producer, 16) &&
                take(text, "number", info.number) && text.empty();

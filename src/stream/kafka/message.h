@@ -11,21 +11,31 @@
 namespace millrace {
 
 inline constexpr const char* kMessageHeader = "millrace";
-inline constexpr std::uint64_t kMessageVersion = 1;
+inline constexpr std::uint64_t kMessageVersion = 2;  // the newest that is known
 inline constexpr std::uint32_t kMessageEventsMax = 100'000'000;
+
+enum class MessageFormat : std::uint8_t {
+  kPacked,  // its value is a record
+  // Of a stream that was moved into the topic, without a value; its events keep their numbers. Version 2: no program
+  // may pass over them.
+  kGone,     // given up before: the partition begins behind them
+  kDamaged,  // lost by a damaged disk: a hole
+};
 
 // Whoever sends a message again sends it under the same name: then it is counted once.
 struct MessageName {
   std::uint64_t producer = 0;
   std::uint64_t number = 0;
+  MessageFormat format = MessageFormat::kPacked;
 };
 
 struct MessageInfo {
   Generation generation;
-  std::uint32_t events = 0;    // in the record that is its value; at least 1
+  std::uint32_t events = 0;    // in the record that is its value, or that it stands for; at least 1
   TimeNs received = 0;         // by the node that took the batch
   std::uint64_t producer = 0;  // that node's incarnation, drawn at random at each start
   std::uint64_t number = 0;    // of the batch, counted by that incarnation for this partition
+  MessageFormat format = MessageFormat::kPacked;
 
   friend bool operator==(const MessageInfo&, const MessageInfo&) = default;
 };

@@ -27,6 +27,19 @@ TEST(KafkaMessage, ComesBackAsItWas) {
   EXPECT_EQ(*info, kExample);
 }
 
+TEST(KafkaMessage, WhatStandsForEventsThatAreGoneIsOfAVersionThatOlderProgramsStopAt) {
+  for (MessageFormat format : {MessageFormat::kGone, MessageFormat::kDamaged}) {
+    MessageInfo info = kExample;
+    info.format = format;
+    std::string text;
+    format_message_info(info, text);
+    EXPECT_TRUE(text.starts_with("v=2 ")) << text;
+    Result<MessageInfo> again = parse_message_info(text);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(*again, info);
+  }
+}
+
 TEST(KafkaMessage, WhatIsNotWholeIsNotOurs) {
   std::string text;
   format_message_info(kExample, text);
@@ -42,7 +55,7 @@ TEST(KafkaMessage, WhatIsNotWholeIsNotOurs) {
 }
 
 TEST(KafkaMessage, ANewerVersionIsNotPassedOver) {
-  EXPECT_EQ(parse_message_info("v=2 anything").error().code, Code::kInvalid);
+  EXPECT_EQ(parse_message_info("v=3 anything").error().code, Code::kInvalid);
 }
 
 }  // namespace

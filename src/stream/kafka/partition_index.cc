@@ -58,6 +58,9 @@ std::optional<SequenceRange> PartitionIndex::add(std::int64_t offset, const std:
   SequenceRange range{end_.sequence, end_.sequence.plus(info->events)};
   end_.sequence = range.end;
   end_.bytes += bytes;
+  if (info->format == MessageFormat::kGone) {
+    anchors_.assign(1, end_);
+  }
   return range;
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 // Which sequence numbers the messages of one partition of the topic have. The rule: messages in the order of their
 // offsets; those that are none of this generation of Millrace, and those that were there before, are passed over; the
-// others' events are counted from 0 on. So it follows from the topic alone, and an offset is a cursor, no more.
+// others' events are counted from 0 on. Where a message says that its events are gone, the partition begins behind it.
+// So it follows from the topic alone, and an offset is a cursor, no more.
 //
 // Places are kept from which that can be counted on, so that nobody reads the topic from its begin.
 
@@ -44,6 +45,7 @@ class PartitionIndex {
   const Anchor& end() const { return end_; }
   // Whether a message that says it is of this generation was passed over all the same.
   bool repeated(std::int64_t offset) const;
+  std::uint64_t next_number(std::uint64_t producer) const { return seen_.next_number(producer); }
   bool of_generation(const MessageInfo& info) const { return info.generation == generation_; }
 
   // The last place from which everything from `from` on comes; begin() when that is later.

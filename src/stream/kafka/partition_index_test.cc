@@ -29,6 +29,21 @@ TEST_F(PartitionIndexTest, EventsAreCountedFromZeroOverWhatIsPassedOver) {
   EXPECT_FALSE(index_.repeated(9));
 }
 
+TEST_F(PartitionIndexTest, ItBeginsBehindEventsThatAreGoneAndCountsThem) {
+  MessageInfo gone{Generation(1), 1'000, 50, 7, 0, MessageFormat::kGone};
+  index_.add(0, gone, 0);
+  gone.number = 1;
+  index_.add(1, gone, 0);
+  EXPECT_EQ(add(3, 60), (SequenceRange{SequenceNumber(2'000), SequenceNumber(2'003)}));
+  EXPECT_EQ(index_.begin().sequence, SequenceNumber(2'000));
+  EXPECT_EQ(index_.begin().offset, 2);
+  EXPECT_EQ(index_.next_number(7), 2u);
+  EXPECT_EQ(index_.next_number(8), 0u);
+  Result<PartitionIndex> again = PartitionIndex::decode(index_.encode(), Generation(1), PartitionId(3));
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ(again->begin(), index_.begin());
+}
+
 TEST_F(PartitionIndexTest, AnAnchorIsNeverBehindThePlaceThatIsSought) {
   for (int i = 0; i < 20'000; ++i) {
     add(2, i);

@@ -49,6 +49,13 @@ bool SeenMessages::first(const MessageInfo& info, TimeNs received) {
   return producers_[info.producer].numbers.insert(info.number);
 }
 
+std::uint64_t SeenMessages::next_number(std::uint64_t producer) const {
+  auto known = producers_.find(producer);
+  return known == producers_.end() || known->second.numbers.ranges().empty()
+             ? 0
+             : known->second.numbers.ranges().back().end;
+}
+
 void SeenMessages::encode(std::string& into) const {
   append_le(into, static_cast<std::uint32_t>(producers_.size()));
   for (const auto& [id, producer] : producers_) {

@@ -41,6 +41,8 @@ class SeenMessages {
   // True for the first message of that producer and number. `received`: of the partition, which never goes back.
   bool first(const MessageInfo& info, TimeNs received);
   std::size_t producers() const { return producers_.size(); }
+  // One past the highest number of that producer; 0 when none is known.
+  std::uint64_t next_number(std::uint64_t producer) const;
 
   void encode(std::string& into) const;
   bool decode(ByteReader& from);

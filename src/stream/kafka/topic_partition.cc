@@ -13,7 +13,7 @@ Result<void> TopicPartition::take(const Append& batch, const std::optional<Messa
     return *closed_;
   }
   MessageName own = name.value_or(MessageName{producer_, next_number_});
-  MessageInfo info{generation_, batch.events, batch.received, own.producer, own.number};
+  MessageInfo info{generation_, batch.events, batch.received, own.producer, own.number, own.format};
   MR_TRY(send(info, next_ticket_));
   waiting_.emplace(next_ticket_, Waiting{batch.listener, info, batch.payload.size(), now, false, std::nullopt});
   tickets_[{own.producer, own.number}] = next_ticket_;
@@ -156,6 +156,11 @@ TopicPartition::Window TopicPartition::window() {
 bool TopicPartition::repeated(std::int64_t offset) {
   std::lock_guard lock(mutex_);
   return index_.repeated(offset);
+}
+
+std::uint64_t TopicPartition::next_number(std::uint64_t producer) {
+  std::lock_guard lock(mutex_);
+  return index_.next_number(producer);
 }
 
 PartitionIndex::Anchor TopicPartition::before(SequenceNumber from) {

@@ -66,6 +66,7 @@ class TopicPartition {
   };
   Window window();  // of offsets
   bool repeated(std::int64_t offset);
+  std::uint64_t next_number(std::uint64_t producer);
   bool of_generation(const MessageInfo& info) const { return info.generation == generation_; }
   PartitionIndex::Anchor before(SequenceNumber from);
   PartitionIndex::Anchor before_time(TimeNs at);

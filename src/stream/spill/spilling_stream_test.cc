@@ -20,6 +20,7 @@ class FakeTopic final : public TopicStream {
   explicit FakeTopic(std::uint16_t partitions) : messages_({Generation(1), partitions, 64 << 20, true}) {}
   ~FakeTopic() override { stop(); }
 
+  std::uint64_t next_number(PartitionId, std::uint64_t) override { return own_; }
   Result<void> append_as(const Append& batch, const MessageName& name) override {
     std::lock_guard lock(mutex_);
     if (away_) {
