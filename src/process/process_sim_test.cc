@@ -190,7 +190,9 @@ void SimWorld::die(Death death) {
   }
   if (power) {
     disk->cut_power();
-    store_.cut_power();
+    if (!shared_ || old_owners_.empty()) {  // a store that several share has tables that sync for themselves
+      store_.cut_power();
+    }
   }
   check_checkpoint(*disk);
   if (with_thefts_) {
