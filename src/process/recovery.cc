@@ -527,6 +527,9 @@ void Recovery::after_scan() {
 }
 
 Result<void> Recovery::take_over() {
+  if (taken_) {  // what was found out since
+    MR_TRY(save_checkpoint(parts_.files, options_.folder, checkpoint_));
+  }
   MR_TRY(become_owner());
   begin_repair(Phase::kRewrite, {{first_, fold_->position()}});
   return {};
