@@ -80,8 +80,11 @@ class Post {
     number_ = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
                   .count();
     connections_.resize(std::strtoul(arguments[6], nullptr, 10));
+    address_.sin_family = AF_INET;
+    address_.sin_port = htons(static_cast<std::uint16_t>(std::strtoul(arguments[2], nullptr, 10)));
+    inet_pton(AF_INET, arguments[1], &address_.sin_addr);
     for (Connection& connection : connections_) {
-      open(connection, arguments[1], static_cast<std::uint16_t>(std::strtoul(arguments[2], nullptr, 10)));
+      open(connection);
     }
   }
 
@@ -109,15 +112,11 @@ class Post {
   }
 
  private:
-  void open(Connection& connection, const char* host, std::uint16_t port) {
+  void open(Connection& connection) {
     connection.fd = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    inet_pton(AF_INET, host, &address.sin_addr);
     int one = 1;
     setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    if (connect(connection.fd, reinterpret_cast<sockaddr*>(&address_), sizeof address_) != 0) {
       std::perror("connect");
       std::exit(1);
     }
@@ -199,7 +198,14 @@ class Post {
         trouble_ = connection.in.substr(0, 600);
       }
     }
+    // Who is refused before his body has been read is told to come anew.
+    bool closes = connection.in.find("\r\nConnection: close\r\n") < connection.in.find("\r\n\r\n");
     connection.in.clear();
+    if (closes) {
+      close(connection.fd);
+      connection.rest.clear();
+      open(connection);
+    }
     if (Clock::now() < deadline_) {
       send_next(connection);
     }
@@ -220,6 +226,7 @@ class Post {
         static_cast<double>(latency_.quantile(0.5)) / 1e3, static_cast<double>(latency_.quantile(0.99)) / 1e3, cpu);
   }
 
+  sockaddr_in address_{};
   std::size_t events_;
   double seconds_;
   std::vector<Body> bodies_;

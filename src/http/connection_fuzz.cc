@@ -170,11 +170,11 @@ std::vector<Said> answers(std::string_view said, const std::vector<Seen>& seen) 
   return all;
 }
 
-// Beast reads the fields behind the last chunk as if they were the head's, and refuses those that speak of framing.
-// They say nothing (RFC 9112, 7.1.2), and ours passes over them.
-bool is_framing(const beast::error_code& error) {
+// Beast reads the fields behind the last chunk as if they were the head's, and refuses those that speak of framing, or
+// of the connection in words that aren't ones. They say nothing (RFC 9112, 7.1.2), and ours passes over them.
+bool is_of_a_head(const beast::error_code& error) {
   return error == beast::http::error::bad_transfer_encoding || error == beast::http::error::bad_content_length ||
-         error == beast::http::error::multiple_content_length;
+         error == beast::http::error::multiple_content_length || error == beast::http::error::bad_value;
 }
 
 // One request at the front of `bytes`, as Beast reads it; the bytes it takes, 0 when it is no whole request, nothing
@@ -190,7 +190,7 @@ std::optional<std::size_t> beast_reads(std::string_view bytes, beast::http::requ
     std::size_t step = parser.put(boost::asio::buffer(bytes.data() + taken, bytes.size() - taken), error);
     taken += step;
     if (parser.is_done()) break;
-    if (parser.is_header_done() && is_framing(error)) return std::nullopt;
+    if (parser.is_header_done() && is_of_a_head(error)) return std::nullopt;
     if ((error && error != beast::http::error::need_more) || step == 0) return 0;
   }
   into = parser.release();
