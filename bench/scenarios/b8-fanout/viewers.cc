@@ -60,7 +60,7 @@ class Viewers {
         open();
       }
       if (!measuring) since = Clock::now();
-      while (!fds_.empty() && came < std::chrono::duration<double>(Clock::now() - since).count() * plan_.comings) {
+      while (!fds_.empty() && came + 1 <= std::chrono::duration<double>(Clock::now() - since).count() * plan_.comings) {
         ::close(fds_.front());
         fds_.pop_front();
         ++came;
