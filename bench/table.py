@@ -14,7 +14,8 @@ UNITS = {"b1-incident": [("actions_per_s", "actions/s, by clients", "clients")],
          "b7-footprint": [("rows_per_s", "rows/s", None), ("store_disk_bytes_per_row", "bytes on disk a row", None), ("written_bytes_per_row", "bytes written a row", None)],
          "b8-fanout": [("viewers", "viewers", None), ("frames_a_second", "frames/s", None), ("server_us_a_frame", "server's CPU µs a frame", None), ("delay_p50_ms", "age in ms on arrival, p50", None), ("server_bytes_a_viewer", "own bytes a viewer", None)],
          "b9-freshness": [("screen_p50_ms", "ms on screen, p50", None), ("screen_p99_ms", "ms on screen, p99", None), ("sql_p99_ms", "ms in SQL, p99", None)],
-         "b10-recovery": [("first_acknowledgement_s", "s to the first acknowledgement", None), ("right_answers_s", "s to right answers", None)]}  # fmt: skip
+         "b10-recovery": [("first_acknowledgement_s", "s to the first acknowledgement", None), ("right_answers_s", "s to right answers", None)],
+         "b11-kafka": [("events_per_s", "events/s", None), ("brokers_cpu_us_per_event", "brokers' CPU µs an event", None)]}  # fmt: skip
 
 
 def number(value):

@@ -14,7 +14,7 @@ chosen() {
   [ -n "$only" ] || return 0
   for word in $only; do
     case $word in
-      b[0-9] | b10) [[ $1 == "$word"-* ]] && return 0 ;;
+      b[0-9] | b1[0-9]) [[ $1 == "$word"-* ]] && return 0 ;;
       *) [[ $1 == *"$word"* ]] && return 0 ;;
     esac
   done

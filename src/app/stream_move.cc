@@ -10,6 +10,7 @@
 #include "app/node.h"
 #include "app/stream_kind.h"
 #include "io/clock.h"
+#include "process/checkpoint.h"
 #include "stream/kafka/kafka_stream.h"
 #include "stream/kafka/topic_copy_target.h"
 #include "stream/log/log_copy_target.h"
@@ -34,6 +35,7 @@ class StreamMove {
   Result<void> round();
   Result<void> finish();
   Result<void> wait_for_spill(Metrics& metrics);
+  Result<void> check_checkpoints(Stream& from);
   Result<void> bring_all(CopySource& from);
   Result<void> switch_folder();
   Result<void> take_indexes(const std::string& from, const std::string& to);
@@ -243,6 +245,25 @@ Result<void> StreamMove::wait_for_spill(Metrics& metrics) {
   return {};
 }
 
+// The log belongs to one machine: it goes on only where this folder has processed. What it never owned, others may have
+// brought into the store, and what lies before the stream's begin couldn't be read again.
+Result<void> StreamMove::check_checkpoints(Stream& from) {
+  for (std::uint16_t i = 0; i < node_.partitions; ++i) {
+    SequenceNumber begin = from.state(PartitionId(i)).begin;
+    Result<Checkpoint> known = load_checkpoint(files_, data_ + "/process", node_.generation, PartitionId(i));
+    if (!known.ok() && known.error().code != Code::kNotFound) {
+      return known.error();
+    }
+    if ((known.ok() ? known->counts.position : SequenceNumber(0)) < begin) {
+      return invalid(
+          fmt::format("{} hasn't processed partition {} up to event {}, where the topic begins: other servers "
+                      "have. Let one server with all roles, without process.group, have this folder first",
+                      data_, i, begin.value));
+    }
+  }
+  return {};
+}
+
 Result<void> StreamMove::finish() {
   step_ = StreamMoveStep::kFinishing;
   Metrics metrics;
@@ -251,6 +272,7 @@ Result<void> StreamMove::finish() {
   }
   MR_ASSIGN(std::unique_ptr<Stream> from, open_stream(files_, clock_, metrics, values_, data_, node_));
   MR_TRY(wait_for_spill(metrics));
+  MR_TRY(to_topic() ? Result<void>() : check_checkpoints(*from));
   WholeStream whole(*from);
   Result<void> brought = bring_all(whole);
   for (std::uint16_t i = 0; i < node_.partitions && brought.ok(); ++i) {
