@@ -320,7 +320,7 @@ void ViewState::put_totals(const Totals& totals) {
   while (!buckets_.empty() && buckets_.begin()->first < totals.first_kept) {
     drop_oldest();
   }
-  first_kept_ = std::max(first_kept_, totals.first_kept);
+  first_kept_ = totals.first_kept;  // also an earlier one: a received time that is back lets older buckets begin
   outside_ = totals.outside;
   gone_ = totals.gone;
   passed_by_ = totals.passed_by;

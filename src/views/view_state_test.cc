@@ -317,6 +317,11 @@ TEST_F(ViewStateTest, ACopyIsFilledByRowsAndKeepsTheNewerOfTwo) {
   EXPECT_EQ(copy.folded(), state.folded());
   EXPECT_EQ(copy.kept_from(), state.kept_from());
   EXPECT_EQ(copy.bytes(), state.bytes());
+  state.advance(kNow);  // the clock goes back: a bucket that had never been there may begin now
+  fold(state, {.event = "g", .time = kNow - 2900 * kSecondNs});
+  tell();
+  EXPECT_EQ(changed(copy, 2), Rows{"-2900 g [1,1]"});
+  EXPECT_EQ(copy.folded(), state.folded());
   for (const Told& row : before) {  // late frames change nothing
     EXPECT_TRUE(copy.put_row(row.bucket, row.key, false, row.count, row.states).ok());
   }
