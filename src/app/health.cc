@@ -126,9 +126,10 @@ void Health::engine(engine::Supervisor* supervisor) {
   engine_ = supervisor;
 }
 
-void Health::views(Views& views) {
+void Health::views(Views& views, const ViewMirror* mirror) {
   std::lock_guard lock(mutex_);
   views_ = &views;
+  mirror_ = mirror;
 }
 
 void Health::store_trouble(std::string trouble) {
@@ -174,6 +175,9 @@ std::string Health::describe() {
   json.key("generation").unsigned_integer(stream_.generation().value);
   Sums sums = write_partitions(json, progress_.partitions());
   write_audit(json, sums, audit_of(views_));
+  if (mirror_ != nullptr) {
+    mirror_->describe(json);
+  }
   json.key("store").begin_object().key("open").boolean(store_trouble_.empty()).key("reason");
   store_trouble_.empty() ? json.null() : json.string(store_trouble_);
   json.end_object();

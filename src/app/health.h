@@ -11,6 +11,7 @@
 #include "engine/supervisor.h"
 #include "http/server.h"
 #include "io/file.h"
+#include "query/view_mirror.h"
 #include "stream/progress.h"
 #include "stream/stream.h"
 #include "views/views.h"
@@ -30,8 +31,8 @@ class Health {
 
   // The engine, once it is there; null again before it goes away.
   void engine(engine::Supervisor* supervisor);
-  // The views, once they are declared.
-  void views(Views& views);
+  // The views, once they are declared, and what fills them from other servers; null where nothing does.
+  void views(Views& views, const ViewMirror* mirror);
   // What holds the store up while it opens; empty when nothing does.
   void store_trouble(std::string trouble);
   void draining();
@@ -57,6 +58,7 @@ class Health {
   std::mutex mutex_;  // of what follows
   engine::Supervisor* engine_ = nullptr;
   Views* views_ = nullptr;
+  const ViewMirror* mirror_ = nullptr;
   std::string store_trouble_ = "starting";
   bool draining_ = false;
 };

@@ -27,6 +27,8 @@
 #include "io/file.h"
 #include "query/live_api.h"
 #include "query/openapi.h"
+#include "query/view_feed.h"
+#include "query/view_mirror.h"
 #include "stream/failed_events.h"
 #include "stream/kafka/kafka_source.h"
 
@@ -65,6 +67,7 @@ class WholeServer final : public Server {
   Result<void> make_first_keys();
   Result<void> open_control();
   Result<void> open_stream();
+  Result<void> open_mirror();
   Result<void> open_views();
   Result<void> open_door();
   Result<void> open_source();
@@ -92,7 +95,9 @@ class WholeServer final : public Server {
   std::unique_ptr<Dashboards> dashboards_;
   std::unique_ptr<FailedEvents> failed_;
   std::unique_ptr<Stream> stream_;
-  std::unique_ptr<Views> views_;
+  std::unique_ptr<Views> views_;        // that processors of this server fold
+  std::unique_ptr<Views> merged_;       // of all processors; null where the ones above are all that there are
+  std::unique_ptr<ViewMirror> mirror_;  // fills them
   LateStore store_;
   std::unique_ptr<LateProgress> local_progress_;  // of the processors of this server
   std::unique_ptr<Progress> no_progress_;         // where it has none
@@ -102,6 +107,7 @@ class WholeServer final : public Server {
   std::unique_ptr<IngestApi> ingest_;
   std::unique_ptr<QueryApi> query_;
   std::unique_ptr<LiveApi> live_;
+  std::unique_ptr<ViewFeed> feed_;
   std::unique_ptr<KeysApi> keys_api_;
   std::unique_ptr<SessionApi> session_api_;
   std::unique_ptr<DashboardsApi> dashboards_api_;
@@ -172,7 +178,7 @@ Result<void> WholeServer::open_views() {
   ViewLimits limits;
   limits.bytes_max = values_.live_view_memory;
   views_ = std::make_unique<Views>(node_.generation, node_.partitions, limits, declared_fields(values_));
-  health_->views(*views_);
+  health_->views(merged_ != nullptr ? *merged_ : *views_, mirror_.get());
   return declare_views(*views_, *control_, values_.views, kProject);
 }
 
@@ -186,7 +192,25 @@ Result<void> WholeServer::open_stream() {
   local_progress_ = std::make_unique<LateProgress>(*stream_, clock_);
   no_progress_ = std::make_unique<NoProgress>();
   progress_ = roles_.process ? static_cast<Progress*>(local_progress_.get()) : no_progress_.get();
+  MR_TRY(open_mirror());
   health_ = std::make_unique<Health>(*stream_, *progress_, metrics_, files_, data_, roles_);
+  return {};
+}
+
+// The views, and how far the partitions are, from processors on other servers (and this one's own, if it is named).
+Result<void> WholeServer::open_mirror() {
+  if (roles_.processors.empty()) {
+    return {};
+  }
+  ViewLimits limits;
+  limits.bytes_max = values_.live_view_memory;
+  merged_ = std::make_unique<Views>(node_.generation, node_.partitions, limits, declared_fields(values_));
+  MR_TRY(declare_views(*merged_, *control_, values_.views, kProject));
+  ViewMirrorOptions options;
+  options.processors = roles_.processors;
+  options.key = roles_.processors_key;
+  MR_ASSIGN(mirror_, ViewMirror::start({*merged_, node_.generation, clock_}, options));
+  progress_ = mirror_.get();
   return {};
 }
 
@@ -211,7 +235,7 @@ std::vector<Route> WholeServer::routes() {
   auto always = [&](const char* method, const char* path, std::uint8_t scopes, auto& object, auto handle) {
     add(true, "", method, path, scopes, object.get(), handle);
   };
-  bool own_views = roles_.query && roles_.process;
+  bool own_views = roles_.query && roles_.process && mirror_ == nullptr;
   bool verifies = verify_ != nullptr;
   add(roles_.ingest, "ingest", "POST", "/v1/events", kScopeWrite, ingest_.get(), &IngestApi::post_events);
   query("GET", "/v1/events", kScopeRead, query_, &QueryApi::get_events);
@@ -227,6 +251,7 @@ std::vector<Route> WholeServer::routes() {
   always("GET", "/v1/keys", kScopeAdmin, keys_api_, &KeysApi::list);
   always("POST", "/v1/keys", kScopeAdmin, keys_api_, &KeysApi::create);
   always("DELETE", "/v1/keys/*", kScopeAdmin, keys_api_, &KeysApi::revoke);
+  add(roles_.process, "process", "GET", "/v1/view-feed", kScopeRead, feed_.get(), &ViewFeed::get_feed);
   add(verifies, "process", "GET", "/v1/verify", kScopeAdmin, verify_.get(), &VerifyApi::get_verify);
   always("GET", "/v1/health", kScopeRead, health_, &Health::get_health);
   all.push_back({"GET", "/v1/openapi.json", 0, get_openapi});
@@ -268,14 +293,19 @@ Result<void> WholeServer::open_backend() {
 
 void WholeServer::open_questions() {
   query_ = std::make_unique<QueryApi>(store_, *progress_, *stream_, clock_, metrics_, query_limits(values_));
-  LiveParts live{*views_,
+  LiveParts live{merged_ != nullptr ? *merged_ : *views_,
                  *control_,
                  store_,
                  clock_,
                  metrics_,
                  [this] { return health_->describe(); },
                  [this](const http::Head& head) { return router_->admits(head); },
-                 query_limits(values_).budget};
+                 query_limits(values_).budget,
+                 {},
+                 mirror_ == nullptr && roles_.process};
+  if (mirror_ != nullptr) {
+    live.trouble = [this](const ViewSpec& view) { return mirror_->trouble(view); };
+  }
   live_ = std::make_unique<LiveApi>(live, live_limits(values_));
   session_api_ = std::make_unique<SessionApi>(*keys_, *sessions_, !values_.http_tls_certificate.empty());
   dashboards_api_ = std::make_unique<DashboardsApi>(*dashboards_);
@@ -290,9 +320,12 @@ Result<void> WholeServer::open_door() {
   }
   if (roles_.process) {
     ProcessorOptions processor = processor_options(values_, data_);
-    verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_, *progress_, live_.get(),
+    verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_, *local_progress_, live_.get(),
                                           VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});
   }
+  ViewFeedParts feed{*views_, *local_progress_, stream_->generation(), clock_,
+                     [this](const http::Head& head) { return router_->admits(head); }};
+  feed_ = std::make_unique<ViewFeed>(feed, ViewFeedLimits());
   router_ = std::make_unique<Router>(Doors{*keys_, *sessions_, *dashboards_}, routes());
   http::TlsFiles tls{values_.http_tls_certificate, values_.http_tls_key};
   MR_ASSIGN(http_, http::Server::start(
@@ -318,8 +351,8 @@ Result<void> WholeServer::open_source() {
 }
 
 Result<void> WholeServer::open(const std::string& bootstrap_key) {
-  if (!values_.process_group.empty() || !roles_.processors.empty()) {
-    return invalid("this version has one processor for a topic: leave process.group and query.processors out");
+  if (!values_.process_group.empty()) {
+    return invalid("this version has one processor for a topic: leave process.group out");
   }
   MR_TRY(open_folder());
   MR_TRY(open_keys(bootstrap_key));
@@ -343,6 +376,12 @@ void WholeServer::stop(std::int64_t drain_ms) {
   }
   if (live_ != nullptr) {
     live_->stop();
+  }
+  if (feed_ != nullptr) {
+    feed_->stop();
+  }
+  if (mirror_ != nullptr) {
+    mirror_->stop();
   }
   if (http_ != nullptr) {
     http_->stop(std::min<std::int64_t>(drain_ms, 5'000));

@@ -25,9 +25,11 @@ struct LiveParts {
   StoreReader& store;
   Clock& clock;
   Metrics& metrics;
-  std::function<std::string()> health;            // what GET /v1/health says
-  std::function<bool(const http::Head&)> admits;  // whether who sent this would be let in now
-  QueryBudget budget;                             // of a question that is watched
+  std::function<std::string()> health;                  // what GET /v1/health says
+  std::function<bool(const http::Head&)> admits;        // whether who sent this would be let in now
+  QueryBudget budget;                                   // of a question that is watched
+  std::function<std::string(const ViewSpec&)> trouble;  // what a view lacks; nothing to call where it lacks nothing
+  bool tail = true;                                     // whether events come by here
 };
 
 struct LiveLimits {

@@ -233,6 +233,7 @@ std::vector<PartitionProgress> FeedMerge::progress(TimeNs now) const {
   for (const Partition& partition : partitions_) {
     PartitionProgress& one = all.emplace_back(partition.progress);
     one.partition = PartitionId(static_cast<std::uint16_t>(all.size() - 1));
+    one.epoch = partition.owner;
     if (partition.owner.value == 0) {
       one.trouble = "no server of query.processors has told of it yet";
       continue;

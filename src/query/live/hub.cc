@@ -194,6 +194,9 @@ Result<std::unique_ptr<Topic>> LiveHub::make(const TopicName& name) {
       return std::unique_ptr<Topic>(std::make_unique<QueryTopic>(name, first, submit, ask));
     }
     case TopicName::Kind::kTail: {
+      if (!parts_.tail) {
+        return std::unique_ptr<Topic>(std::make_unique<AbsentTopic>(name, first));
+      }
       MR_ASSIGN(std::size_t watch, parts_.views.tail().watch(name.project, name.where));
       return std::unique_ptr<Topic>(std::make_unique<TailTopic>(name, first, parts_.views.tail(), watch));
     }
@@ -263,7 +266,8 @@ void LiveHub::describe_view(JsonWriter& json, const ViewSpecPtr& spec) {
   more.key("outside").unsigned_integer(stats.outside).key("missing").unsigned_integer(stats.missing);
   more.key("kept_from");
   table.kept_from() == INT64_MIN ? more.null() : more.integer(table.kept_from() / kMs);
-  more.key("bytes").unsigned_integer(stats.bytes).end_object();
+  more.key("bytes").unsigned_integer(stats.bytes);
+  more.key("trouble").string(parts_.trouble ? parts_.trouble(*spec) : std::string()).end_object();
   json.raw(std::string(declared.substr(0, declared.size() - 1)) + "," + more.text().substr(1));
 }
 

@@ -224,6 +224,17 @@ bool TailTopic::tick(TimeNs now) {
   return true;
 }
 
+bool AbsentTopic::tick(TimeNs now) {
+  if (channel_->has_base()) {
+    return false;
+  }
+  http::Response problem = http::problem(404, "not-found", "Not on this server",
+                                         "Events come by where they are processed. GET /v1/events has the newest "
+                                         "ones that are stored.");
+  publish_base("error", now, std::string_view(problem.body).substr(1, problem.body.size() - 2), true);
+  return true;
+}
+
 bool HealthTopic::tick(TimeNs now) {
   std::string health = health_();
   publish_base("health", now, "\"health\":" + health, true);

@@ -120,6 +120,14 @@ class TailTopic final : public Topic {
   const std::size_t watch_;
 };
 
+// Says once that it isn't here.
+class AbsentTopic final : public Topic {
+ public:
+  using Topic::Topic;
+  bool tick(TimeNs now) override;
+  TimeNs period() const override { return 1'000'000'000; }
+};
+
 class HealthTopic final : public Topic {
  public:
   HealthTopic(TopicName name, std::uint64_t first_number, const std::function<std::string()>& health)
