@@ -172,8 +172,10 @@ int main(int argc, char** argv) {
   plan.server.sin_family = AF_INET;
   plan.server.sin_port = htons(static_cast<std::uint16_t>(std::atoi(address.c_str() + address.find(':') + 1)));
   ::inet_pton(AF_INET, address.substr(0, address.find(':')).c_str(), &plan.server.sin_addr);
-  plan.request = fmt::format("GET /v1/live?topic={}&tick=1000 HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\r\n",
-                             argv[3], address, argv[2]);
+  plan.request = fmt::format(
+      "GET /v1/live?topic={}&tick=1000 HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nAuthorization: Bearer "
+      "{}\r\n\r\n",
+      argv[3], address, argv[2]);
   int wanted = std::atoi(argv[4]);
   plan.stalled = std::atof(argv[6]) / 100;
   int threads = (wanted + kOfOneThread - 1) / kOfOneThread;
