@@ -35,4 +35,7 @@ void add_migrate_stream(CLI::App& migrate, Outcome& outcome);  // called by add_
 // Prints "millrace: message" to standard error and gives 1.
 int fail(const std::string& message);
 
+// For a flag that is a number within bounds: what isn't a number at all is within any. Gives what is wrong with it.
+std::string refuse_nan(const std::string& text);
+
 }  // namespace millrace::cmd

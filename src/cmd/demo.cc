@@ -493,6 +493,7 @@ void add_demo(CLI::App& program, Outcome& outcome) {
                       "Address and port; 127.0.0.1:8080, or a free port when that is taken");
   command->add_option("--rate", options->rate, "Events a second that keep coming in")
       ->check(CLI::Range(1.0, 100'000.0))
+      ->check(refuse_nan)
       ->capture_default_str();
   command->add_option("--users", options->users, "Users of the product")
       ->check(CLI::Range(10, 10'000'000))

@@ -180,6 +180,7 @@ void add_event_options(CLI::App& command, load::EventOptions& events, Options& o
       ->capture_default_str();
   command.add_option("--zipf", events.zipf, "See --users; 0 makes all alike")
       ->check(CLI::Range(0.0, 10.0))
+      ->check(refuse_nan)
       ->capture_default_str();
   command.add_option("--paths", events.paths, "Different pages")->check(CLI::Range(1, 10'000))->capture_default_str();
   command.add_option("--projects", events.projects, "Different values of properties.project")
@@ -193,13 +194,16 @@ void add_event_options(CLI::App& command, load::EventOptions& events, Options& o
       ->capture_default_str();
   command.add_option("--repeats", events.repeats, "Share of events that are sent a second time")
       ->check(CLI::Range(0.0, 1.0))
+      ->check(refuse_nan)
       ->capture_default_str();
   command.add_option("--late", events.late, "Share of events that happened earlier")
       ->check(CLI::Range(0.0, 1.0))
+      ->check(refuse_nan)
       ->capture_default_str();
   command.add_option("--late-max", options.late_max, "How much earlier at most")->capture_default_str();
   command.add_option("--malformed", events.malformed, "Share of events that are broken")
       ->check(CLI::Range(0.0, 1.0))
+      ->check(refuse_nan)
       ->capture_default_str();
 }
 

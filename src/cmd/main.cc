@@ -1,6 +1,8 @@
 // The program: a list of subcommands and nothing else.
 
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +15,10 @@ namespace millrace::cmd {
 int fail(const std::string& message) {
   std::fprintf(stderr, "millrace: %s\n", message.c_str());
   return 1;
+}
+
+std::string refuse_nan(const std::string& text) {
+  return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is no number" : std::string();
 }
 
 namespace {

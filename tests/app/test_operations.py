@@ -80,6 +80,12 @@ def test_what_is_no_command_is_named():
     assert done.returncode == 2 and "'serv'" in done.stderr and "--help" in done.stderr
 
 
+@pytest.mark.parametrize("words", [["demo", "--rate=nan"], ["load", "--zipf=nan"], ["load", "--repeats=-nan"]])
+def test_what_is_no_number_is_refused(words):
+    done = command(*words)
+    assert done.returncode == 2 and "nan" in done.stderr
+
+
 def test_a_query_as_json_takes_no_flags_of_a_query():
     done = command("query", '{"measures":["count"]}', "--every=day")
     assert done.returncode == 2 and "--every" in done.stderr
