@@ -41,7 +41,8 @@ class Move:
     def __init__(self, server, to):
         self.process = subprocess.Popen(command(server, to), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines, self.said = [], queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
 
     def read(self):
         for line in self.process.stderr:
@@ -58,6 +59,7 @@ class Move:
 
     def end(self):
         output = self.process.stdout.read()
+        self.reader.join()  # all that it said is in lines
         return self.process.wait(120), output
 
 
