@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "build/release/bin/stream_test"
+PROGRAM = ROOT / "build/dev/bin/stream_test"
 
 
 def test_the_kafka_stream_passes_the_contract_of_streams(kafka):
