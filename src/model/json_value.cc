@@ -9,8 +9,35 @@
 namespace millrace {
 namespace {
 
-// Where the JSON value ends that begins at `at`; text.size() when it doesn't end.
-std::size_t value_end(std::string_view text, std::size_t at) {
+std::optional<std::string_view> find_member(std::string_view object, std::string_view key) {
+  if (object.size() < 2 || object[0] != '{') return {};
+  std::size_t at = 1;
+  while (at < object.size() && object[at] == '"') {
+    std::size_t key_end = at + 1;
+    while (key_end < object.size() && object[key_end] != '"') key_end += object[key_end] == '\\' ? 2 : 1;
+    std::size_t value = key_end + 2;
+    if (value >= object.size()) return {};
+    std::size_t end = json_value_end(object, value);
+    if (object.substr(at + 1, key_end - at - 1) == key) return object.substr(value, end - value);
+    at = end + 1;
+  }
+  return {};
+}
+
+// As ClickHouse shows a JSON number that isn't written as a whole one: the shortest text of the double.
+std::string double_text(double value) {
+  std::string text = fmt::format("{}", value);
+  if (std::size_t plus = text.find('+'); plus != std::string::npos) text.erase(plus, 1);
+  return text;
+}
+
+bool is_number(std::string_view json) {
+  return !json.empty() && (json[0] == '-' || (json[0] >= '0' && json[0] <= '9'));
+}
+
+}  // namespace
+
+std::size_t json_value_end(std::string_view text, std::size_t at) {
   int depth = 0;
   bool in_string = false;
   for (; at < text.size(); ++at) {
@@ -30,34 +57,6 @@ std::size_t value_end(std::string_view text, std::size_t at) {
   }
   return text.size();
 }
-
-std::optional<std::string_view> find_member(std::string_view object, std::string_view key) {
-  if (object.size() < 2 || object[0] != '{') return {};
-  std::size_t at = 1;
-  while (at < object.size() && object[at] == '"') {
-    std::size_t key_end = at + 1;
-    while (key_end < object.size() && object[key_end] != '"') key_end += object[key_end] == '\\' ? 2 : 1;
-    std::size_t value = key_end + 2;
-    if (value >= object.size()) return {};
-    std::size_t end = value_end(object, value);
-    if (object.substr(at + 1, key_end - at - 1) == key) return object.substr(value, end - value);
-    at = end + 1;
-  }
-  return {};
-}
-
-// As ClickHouse shows a JSON number that isn't written as a whole one: the shortest text of the double.
-std::string double_text(double value) {
-  std::string text = fmt::format("{}", value);
-  if (std::size_t plus = text.find('+'); plus != std::string::npos) text.erase(plus, 1);
-  return text;
-}
-
-bool is_number(std::string_view json) {
-  return !json.empty() && (json[0] == '-' || (json[0] >= '0' && json[0] <= '9'));
-}
-
-}  // namespace
 
 std::vector<std::string> escape_path(const std::vector<std::string>& path) {
   std::vector<std::string> escaped;

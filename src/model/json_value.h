@@ -1,6 +1,7 @@
 #pragma once
 // Values within canonical JSON (see event.h), without parsing the whole of it.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,9 @@
 #include <vector>
 
 namespace millrace {
+
+// Where the JSON value ends that begins at `at` of canonical text; text.size() when it doesn't end.
+std::size_t json_value_end(std::string_view text, std::size_t at);
 
 // The value of `path` in a canonical JSON object, as JSON text; nothing when it is absent. No allocation.
 std::optional<std::string_view> find_json(std::string_view object, const std::vector<std::string>& escaped_path);

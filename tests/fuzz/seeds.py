@@ -126,6 +126,10 @@ def main():
     record = example("record.md")
     more = record + record[9:] * 2
     write("model_record_fuzz", {"example": record, "three-events": more, "no-event": record[:9], "no-project": b"\x01\x00" + record[9:], "newer": b"\x02" + record[1:], "cut": record[:-1]})
+    event = re.search(r"^\{\"event\":.*$", (ROOT / "docs/formats/kafka-message.md").read_text(), re.M)[0].encode()
+    full = (b'{"event":"a\\"\\u0001","user_id":"u","anonymous_id":"a","session_id":"s","message_id":"m","timestamp":"1900-01-01T00:00:00.000000001Z","sent_at":"2026-01-01T00:00:00Z",'
+            b'"properties":{"a":null,"b":[1,{"c":"}"}],"":true,"d":-1.5e3,"e":"\\\\"},"context":{"a":{}}}')
+    write("model_event_json_fuzz", {"example": event, "full": full, "cut": event[:-1], "behind": event + b" ", "bare": b'{"event":"x","timestamp":"2026-01-01T00:00:00Z"}'})
     write("process_checkpoint_fuzz", {"example": example("checkpoint.md")[:-4], "whole": example("checkpoint.md")})
     checkpoint, chunk = example("checkpoint.md"), example("snapshot.md")
 
