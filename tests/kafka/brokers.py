@@ -5,6 +5,10 @@
         kafka.kill(0); kafka.start(0)     # kill -9, and back with the same folder
         kafka.freeze(1); kafka.thaw(1)    # SIGSTOP, SIGCONT
 
+    with Brokers(folder, secure=Secure(authority, {"millrace": password})) as kafka:
+        kafka.tls                         # "127.0.0.1:40003": TLS, and a certificate of the authority is asked for
+        kafka.sasl                        # TLS, and a user with PLAIN or SCRAM-SHA-512
+
 A folder that has been used goes on with what is in it, on other ports. `brokers.py FOLDER [COUNT]` runs them until its input ends,
 and says their address in a line.
 
@@ -29,11 +33,8 @@ SETTINGS = """
 process.roles=broker,controller
 node.id={number}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs={folder}/data
 offsets.topic.replication.factor={brokers}
 transaction.state.log.replication.factor={brokers}
@@ -50,6 +51,45 @@ controller.quorum.fetch.timeout.ms=2000
 replica.lag.time.max.ms=3000
 log.retention.check.interval.ms=1000
 """
+
+# A Secure adds these. What the brokers say to each other stays as it is.
+SECURE_SETTINGS = """
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={truststore}
+listener.name.tls.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required {users};
+listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+"""
+
+
+class Secure:
+    """For brokers that have listeners with TLS, and with TLS and SASL: whose certificate, and which users with their passwords."""
+
+    def __init__(self, authority, users):
+        self.authority = authority
+        self.users = users
+
+    def settings(self, folder):
+        certificate, key = self.authority.issue("broker")
+        keystore = folder / "keystore.pem"
+        keystore.write_text(key.read_text() + certificate.read_text())
+        users = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
+        return SECURE_SETTINGS.format(keystore=keystore, truststore=self.authority.certificate, users=users)
+
+    def format_flags(self):
+        return [word for name, password in self.users.items() for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")]
+
+
+def listeners(ports):
+    """The settings of a broker's listeners, {name: port}; CONTROLLER is one that nobody is told of."""
+    kinds = {"TLS": "SSL", "SASL": "SASL_SSL"}
+    at = {name: f"{name}://127.0.0.1:{port}" for name, port in ports.items()}
+    told = [place for name, place in at.items() if name != "CONTROLLER"]
+    protocols = [f"{name}:{kinds.get(name, 'PLAINTEXT')}" for name in ports]
+    return f"listeners={','.join(at.values())}\nadvertised.listeners={','.join(told)}\nlistener.security.protocol.map={','.join(protocols)}\n"
 
 
 def jars():
@@ -75,12 +115,12 @@ def free_ports(count):
 
 
 class Brokers:
-    def __init__(self, folder, count=1):
+    def __init__(self, folder, count=1, secure=None):
         self.folder = pathlib.Path(folder).resolve()
         self.count = count
         self.jars, reason = jars()
         assert self.jars, reason
-        ports = free_ports(2 * count)
+        ports = free_ports(4 * count)
         self.ports = ports[:count]
         self.processes = [None] * count
         voters = ",".join(f"{i}@127.0.0.1:{ports[count + i]}" for i in range(count))
@@ -88,10 +128,15 @@ class Brokers:
         for i in range(count):
             own = self.folder / str(i)
             own.mkdir(parents=True, exist_ok=True)
-            settings = SETTINGS.format(number=i, voters=voters, port=ports[i], controller=ports[count + i], folder=own, brokers=count)
-            (own / "server.properties").write_text(settings)
+            named = {"PLAINTEXT": ports[i], "CONTROLLER": ports[count + i]}
+            settings = SETTINGS.format(number=i, voters=voters, folder=own, brokers=count)
+            if secure:
+                named.update(TLS=ports[2 * count + i], SASL=ports[3 * count + i])
+                settings += secure.settings(own)
+            (own / "server.properties").write_text(settings + listeners(named))
+        self.tls, self.sasl = (",".join(f"127.0.0.1:{port}" for port in ports[n * count:(n + 1) * count]) for n in (2, 3))
         new = [i for i in range(count) if not (self.folder / str(i) / "data/meta.properties").exists()]
-        formats = [self._java(i, "kafka.tools.StorageTool", "format", "-t", cluster, "-c") for i in new]
+        formats = [self._java(i, "kafka.tools.StorageTool", "format", "-t", cluster, *(secure.format_flags() if secure else []), "-c") for i in new]
         assert not any([one.wait(120) for one in formats]), f"the folders could not be prepared: {self.folder}"
 
     @property

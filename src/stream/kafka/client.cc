@@ -127,6 +127,52 @@ Result<Owned<rd_kafka_t>> open_consumer(const KafkaClientOptions& options) {
 
 std::string text_of(rd_kafka_resp_err_t error) { return rd_kafka_err2str(error); }
 
+std::string trouble_of(rd_kafka_resp_err_t error, std::string_view text) {
+  // Until then it sent the nonce of SCRAM in a wrong way, which brokers before 4.0 let pass.
+  constexpr int kScramVersion = 0x020601ff;
+  bool no_scram = text.find("SCRAM") != std::string_view::npos && rd_kafka_version() < kScramVersion;
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+      return no_scram
+                 ? fmt::format(
+                       "{}; with SCRAM, brokers of Kafka 4 refuse also the right password from this version of "
+                       "Kafka's client, librdkafka {} (2.6.1 is needed): PLAIN in kafka.sasl.mechanism works. Else "
+                       "see kafka.sasl.username and kafka.sasl.password (MILLRACE_KAFKA_SASL_PASSWORD in the "
+                       "environment)",
+                       text, rd_kafka_version_str())
+                 : fmt::format(
+                       "{}; see kafka.sasl.mechanism, kafka.sasl.username and kafka.sasl.password "
+                       "(MILLRACE_KAFKA_SASL_PASSWORD in the environment)",
+                       text);
+    case RD_KAFKA_RESP_ERR__SSL:
+      return fmt::format(
+          "{}; see kafka.security.protocol, and kafka.ssl.ca.location: a PEM file with the authority of the brokers' "
+          "certificates",
+          text);
+    default:
+      return std::string(text);
+  }
+}
+
+std::string trouble_of(rd_kafka_t* handle) {
+  auto weight = [](rd_kafka_resp_err_t error) {
+    bool settings = error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL;
+    return settings ? 3 : error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ? 1 : 2;
+  };
+  Owned<rd_kafka_queue_t> queue(rd_kafka_queue_get_main(handle));
+  std::string found;
+  int most = 0;
+  while (Owned<rd_kafka_event_t> event{rd_kafka_queue_poll(queue.get(), 0)}) {
+    rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
+    bool told = rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR && weight(error) >= most;
+    if (told) {
+      most = weight(error);
+      found = trouble_of(error, rd_kafka_event_error_string(event.get()));
+    }
+  }
+  return found;
+}
+
 Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message) {
   rd_kafka_headers_t* headers = nullptr;
   const void* text = nullptr;

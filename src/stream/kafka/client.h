@@ -31,6 +31,10 @@ Result<Owned<rd_kafka_t>> open_producer(const KafkaClientOptions& options);
 Result<Owned<rd_kafka_t>> open_consumer(const KafkaClientOptions& options);
 
 std::string text_of(rd_kafka_resp_err_t error);
+// An error that the client tells of, with the settings to look at where they are the reason.
+std::string trouble_of(rd_kafka_resp_err_t error, std::string_view text);
+// What the client has told since the last call, the most telling of it; empty: nothing. Of a client that open_…() gave.
+std::string trouble_of(rd_kafka_t* handle);
 // What the message says about itself; nothing when it is none of ours. kInvalid: of a newer Millrace.
 Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message);
 std::string_view value_of(const rd_kafka_message_t& message);

@@ -86,8 +86,10 @@ bool Producer::poll_once(int timeout_ms, const Take& take, Polled& polled) {
   } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
     polled.brokers_down =
         polled.brokers_down || rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    const char* text = rd_kafka_event_error_string(event.get());
-    polled.trouble = text != nullptr ? text : "";
+    rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
+    if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || polled.trouble.empty()) {  // which says no reason
+      polled.trouble = trouble_of(error, rd_kafka_event_error_string(event.get()));
+    }
   }
   return true;
 }

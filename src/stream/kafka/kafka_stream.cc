@@ -30,6 +30,7 @@ constexpr TimeNs kMillisecond = 1'000'000;
 constexpr int kPollMs = 50;
 constexpr TimeNs kSaveEvery = 10'000 * kMillisecond;
 constexpr int kPauseMs = 200;
+constexpr std::int64_t kTryMs = 1'000;  // in less nobody may have said why
 constexpr std::int64_t kReadMs = 1'000;
 constexpr int kAskMs = 2'000;
 constexpr std::int64_t kBytesBesideABatch = 4'096;  // header, and what Kafka's batch has around it
@@ -83,6 +84,7 @@ class KafkaStream final : public TopicStream {
   Result<void> open_control();
   Result<std::vector<kafka::Watermarks>> ask_marks();
   Result<std::int64_t> reach_topic(TimeNs deadline);
+  void pause();
   Result<void> open_partitions(TimeNs deadline);
   Result<void> read_up_to(PartitionId id, std::int64_t offset, std::int64_t patience_ms);
 
@@ -158,7 +160,8 @@ Result<void> KafkaStream::open_control() {
   return {};
 }
 
-// A client that had no answer is replaced: it would go on asking a leader that is dead.
+// A client that had no answer is replaced: it would go on asking a leader that is dead, and says but once what is
+// wrong.
 Result<std::vector<kafka::Watermarks>> KafkaStream::ask_marks() {
   Result<std::vector<kafka::Watermarks>> marks =
       kafka::watermarks(control_.get(), options_.client.topic, options_.partitions, kAskMs);
@@ -173,22 +176,30 @@ Result<std::int64_t> KafkaStream::reach_topic(TimeNs deadline) {
   for (bool said = false;; said = true) {
     auto left_ms = static_cast<int>((deadline - clock_.monotonic()) / kMillisecond);
     Result<std::int64_t> there = kafka::ensure_topic(control_.get(), plan, std::clamp(left_ms, 100, 5'000));
-    bool again = !there.ok() && there.error().code == Code::kUnavailable && clock_.monotonic() < deadline;
+    bool again = !there.ok() && there.error().code == Code::kUnavailable &&
+                 clock_.monotonic() + kTryMs * kMillisecond < deadline;
     if (!again) {
       return there;
     }
+    MR_TRY(open_control());
     if (!said) {
       log_warning("Kafka is not there yet, it is asked again",
                   {{"brokers", options_.client.brokers}, {"reason", there.error().message}});
     }
-    rd_kafka_poll(control_.get(), kPauseMs);
+    pause();
   }
+}
+
+// Nothing that the client says meanwhile is passed over.
+void KafkaStream::pause() {
+  std::unique_lock lock(mutex_);
+  woken_.wait_for(lock, std::chrono::milliseconds(kPauseMs));
 }
 
 Result<void> KafkaStream::open_partitions(TimeNs deadline) {
   Result<std::vector<kafka::Watermarks>> marks = ask_marks();
   while (!marks.ok() && clock_.monotonic() < deadline) {
-    rd_kafka_poll(control_.get(), kPauseMs);
+    pause();
     marks = ask_marks();
   }
   if (!marks.ok()) {

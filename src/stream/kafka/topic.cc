@@ -27,8 +27,10 @@ struct DestroyAdmin {
 template <typename T>
 using Admin = std::unique_ptr<T, DestroyAdmin>;
 
-Error no_answer(const std::string& what, const std::string& why) {
-  return unavailable(fmt::format("Kafka can't be asked {}: {}", what, why));
+// The client knows more than the one who asks, when it has no connection.
+Error no_answer(rd_kafka_t* handle, const std::string& what, const std::string& why) {
+  std::string trouble = trouble_of(handle);
+  return unavailable(fmt::format("Kafka can't be asked {}: {}", what, trouble.empty() ? why : trouble));
 }
 
 // Sends one request of the admin interface and waits for its answer.
@@ -41,10 +43,10 @@ Result<Owned<rd_kafka_event_t>> ask(rd_kafka_t* handle, const std::string& what,
   send(options.get(), queue.get());
   Owned<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), timeout_ms + 1000));
   if (event == nullptr) {
-    return no_answer(what, "no answer in time");
+    return no_answer(handle, what, "no answer in time");
   }
   if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return no_answer(what, rd_kafka_event_error_string(event.get()));
+    return no_answer(handle, what, rd_kafka_event_error_string(event.get()));
   }
   return event;
 }
@@ -71,7 +73,7 @@ Result<Found> look(rd_kafka_t* handle, const std::string& name, int timeout_ms) 
   const rd_kafka_metadata_t* raw = nullptr;
   rd_kafka_resp_err_t error = rd_kafka_metadata(handle, 0, topic.get(), &raw, timeout_ms);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return no_answer("about its topics", text_of(error));
+    return no_answer(handle, "about its topics", text_of(error));
   }
   Admin<const rd_kafka_metadata_t> metadata(raw);
   Found found{0, metadata->broker_cnt};
@@ -194,7 +196,7 @@ Result<void> ask_offsets(rd_kafka_t* handle, const std::string& topic, std::int6
     into[i].*mark = list->elems[i].offset;
   }
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return no_answer(fmt::format("where the partitions of {} begin and end", topic), text_of(error));
+    return no_answer(handle, fmt::format("where the partitions of {} begin and end", topic), text_of(error));
   }
   return {};
 }
@@ -248,7 +250,7 @@ Result<void> delete_records(rd_kafka_t* handle, const std::string& topic, std::i
   const rd_kafka_topic_partition_list_t* offsets =
       rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(answer.get()));
   if (offsets->cnt == 1 && offsets->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return no_answer("to delete", text_of(offsets->elems[0].err));
+    return no_answer(handle, "to delete", text_of(offsets->elems[0].err));
   }
   return {};
 }
