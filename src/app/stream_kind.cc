@@ -55,6 +55,7 @@ KafkaOptions kafka_options(const SettingValues& values, const std::string& data,
   options.generation = node.generation;
   options.partitions = node.partitions;
   options.shared = !roles_of(values).process;
+  options.format = values.kafka_message == "json" ? MessageFormat::kJson : MessageFormat::kPacked;
   options.replication = static_cast<int>(values.kafka_replication);
   options.min_insync = static_cast<int>(values.kafka_min_insync);
   options.retain_ms = values.stream_retain_age.count();

@@ -9,8 +9,8 @@ import shutil
 import time
 
 import pytest
+from any_form import AnyForm
 from order import out_of_order
-from world import World
 
 ROUNDS = int(os.environ.get("MILLRACE_KAFKA_ROUNDS", "0"))
 SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
@@ -19,7 +19,7 @@ SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
 @pytest.fixture
 def world(three):
     print(f"seed {SEED}")
-    made = World(SEED, clients=8, stream_kind="kafka", kafka_brokers=three.address, kafka_topic="harm", stream_partitions="3")
+    made = AnyForm(SEED, clients=8, stream_kind="kafka", kafka_brokers=three.address, kafka_topic="harm", stream_partitions="3")
     made.start_server()
     yield made
     made.load.stop()
@@ -79,7 +79,7 @@ def test_what_was_acknowledged_is_stored_once_whatever_is_killed(three, world):
         harm(world, three, world.random.randrange(3))
         acknowledged_again(world)
         verdict = world.end_round(number)
-        print(f"round {number:3d} {harm.__name__:14s} {verdict}", flush=True)
+        print(f"round {number:3d} {harm.__name__:14s} {world.settings['kafka_message']:6s} {verdict}", flush=True)
         assert verdict.exactly_once(), f"seed {SEED}: {harm.__name__}: {verdict}"
         assert verdict.acknowledged > 0
     assert world.whole_ledger_holds()

@@ -11,10 +11,10 @@ import threading
 import time
 
 import pytest
+from any_form import AnyForm
 from millrace_server import BINARY
 from order import out_of_order
 from test_server import events
-from world import World
 
 SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
 
@@ -22,7 +22,7 @@ SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
 @pytest.fixture
 def world(alone):
     print(f"seed {SEED}")
-    made = World(SEED, clients=4, stream_partitions="2", kafka_brokers=alone.address, kafka_topic="moved")
+    made = AnyForm(SEED, clients=4, stream_partitions="2", kafka_brokers=alone.address, kafka_topic="moved")
     made.start_server()
     yield made
     made.load.stop()

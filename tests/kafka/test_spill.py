@@ -6,20 +6,25 @@ import shutil
 import subprocess
 import time
 
+import brokers
 import pytest
 from millrace_server import BINARY, KEY, Server
 from order import out_of_order
+from store_alone import StoreAlone
 from world import World
 
 SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
 AWAY_S = float(os.environ.get("MILLRACE_KAFKA_AWAY_S", "3"))
 
 
-@pytest.fixture
-def world(alone):
+def settings(alone):
+    return {"stream_kind": "kafka", "kafka_brokers": alone.address, "kafka_topic": "spill", "stream_partitions": "2"}
+
+
+@pytest.fixture(params=["packed", "json"])
+def world(alone, request):
     print(f"seed {SEED}")
-    made = World(SEED, clients=8, stream_kind="kafka", kafka_brokers=alone.address, kafka_topic="spill", stream_partitions="2",
-                 kafka_on_unavailable="spill", kafka_unavailable_after="500ms")
+    made = World(SEED, clients=8, **settings(alone), kafka_on_unavailable="spill", kafka_unavailable_after="500ms", kafka_message=request.param)
     made.start_server()
     yield made
     made.load.stop()
@@ -72,6 +77,64 @@ def test_a_server_killed_with_spilled_events_forwards_them_at_its_next_start(alo
     print(verdict, flush=True)
     assert verdict.exactly_once(), f"seed {SEED}: {verdict}"
     assert out_of_order(world) == []
+
+
+class Split(World):
+    """A server that only takes events, under load, and one that only processes them, with a store by URL."""
+
+    def __init__(self, alone, store, message):
+        super().__init__(SEED, clients=8, **settings(alone), roles="ingest", kafka_on_unavailable="spill", kafka_unavailable_after="500ms",
+                         kafka_message=message)
+        self.store = store
+        self.processor = Server(self.folder / "processor", **settings(alone), roles="process", store_url=store.url(), log_level="warning")
+
+    def sql(self, query):
+        return self.store.sql()(query.replace("millrace.events", "faults.events"))
+
+    def ids(self):
+        """What was acknowledged, and the rows of the store."""
+        acknowledged = {one for path in self.folder.glob("ledger-*") for one in path.read_text().split()}
+        return acknowledged, self.sql("SELECT message_id FROM millrace.events FORMAT TSV").split()
+
+
+@pytest.fixture(params=["packed", "json"])
+def split(alone, tmp_path, request):
+    print(f"seed {SEED}")
+    store = StoreAlone(tmp_path / "store")
+    made = Split(alone, store, request.param)
+    made.start_server()
+    made.processor.start()
+    yield made
+    made.load.stop()
+    made.server.kill()
+    made.processor.kill()
+    store.close()
+    shutil.rmtree(made.folder, ignore_errors=True)
+
+
+def test_a_server_that_only_takes_events_spills_and_forwards_as_one_with_all_roles(alone, split):
+    split.processor.wait_until_open()
+    split.begin_round(0)
+    acknowledged_since(split, 0, "events are taken")
+    alone.kill(0)
+    split.wait_until("events are spilled", lambda: spilled(split) > 0, 60)
+    acknowledged_since(split, time.monotonic(), "events are taken without Kafka")
+    split.kill_server()  # and what it had spilled is forwarded by the next
+    alone.start(0)
+    alone.wait_until_ready()
+    split.start_server()
+    acknowledged_since(split, time.monotonic(), "events are taken again")
+    split.wait_until("all is forwarded", lambda: spilled(split) == 0, 120)
+    acknowledged_since(split, time.monotonic(), "events are taken as before")
+    split.load.pause()
+    split.wait_until("all is forwarded", lambda: spilled(split) == 0, 120)
+    brokers.until(lambda: split.ids()[0] <= set(split.ids()[1]), f"seed {SEED}: what was acknowledged is stored", 120)
+    acknowledged, rows = split.ids()
+    print(f"acknowledged {len(acknowledged)}, stored {len(rows)}", flush=True)
+    assert len(rows) == len(set(rows)), f"seed {SEED}: stored twice"
+    assert out_of_order(split) == []
+    audit = split.processor.health()["audit"]
+    assert audit["holds"], audit
 
 
 @pytest.mark.skipif("MILLRACE_KAFKA_AWAY_S" not in os.environ, reason="the long form: MILLRACE_KAFKA_AWAY_S=600")

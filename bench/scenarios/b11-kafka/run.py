@@ -52,12 +52,12 @@ def perf_test(kafka, folder, name, options, *properties):
     return case
 
 
-def millrace(kafka, folder, size, options, roles):
+def millrace(kafka, folder, size, options, roles, form="packed"):
     def case(run):
-        name = f"millrace-{roles.replace(',', '-')}-{size}-{run}"
+        name = f"millrace-{roles.replace(',', '-')}-{size}-{form}-{run}"
         settings = {} if roles == "all" else {"roles": roles}
         with Server(folder / name, log_level="warning", stream_kind="kafka", kafka_brokers=kafka.address, kafka_topic=name, stream_partitions=PARTITIONS,
-                    **settings) as server:  # fmt: skip
+                    kafka_message=form, **settings) as server:  # fmt: skip
             report = folder / "load.json"
             cpu = cpu_of_all(kafka, server=server.process.pid)
             done = subprocess.run([BINARY, "load", "--url", f"http://{server.address}", "--key", KEY, "--quiet", "--json", report, "--no-proof", "--rate", "max",
@@ -69,7 +69,7 @@ def millrace(kafka, folder, size, options, roles):
             used = together(cpu.us_per(events))
             taken = server.metrics()["millrace_ingest_accepted_events_total"]
             assert taken == events, f"{taken} acknowledged, {events} acknowledgements came"
-            what = "one a message" if size == 1 else f"{size:,} a request, packed"
+            what = "one a message" if size == 1 else f"{size:,} a request, {form}"
             return {"case": f"Millrace, {what}" + (", all roles" if roles == "all" else ""), "size": size, "events_per_s": round(found["events_per_s"]),
                     "p50_us": round(found["latency"]["p50_us"]), "p99_us": round(found["latency"]["p99_us"]), **used,
                     "generator_cpu_us_per_event": round(found["cpu_seconds"] * 1e6 / max(events, 1), 3), "accepted": events, "refused": found["refused"]}  # fmt: skip
@@ -84,6 +84,7 @@ def main():
         cases = {"perf-test-defaults": perf_test(kafka, folder, "defaults", options),
                  "perf-test-lz4": perf_test(kafka, folder, "lz4, 2 ms", options, "compression.type=lz4", "linger.ms=2")}  # fmt: skip
         cases.update({f"millrace-{size}": millrace(kafka, folder, size, options, "ingest") for size in CONNECTIONS})
+        cases["millrace-json-100"] = millrace(kafka, folder, 100, options, "ingest", "json")
         cases["millrace-all-roles-100"] = millrace(kafka, folder, 100, options, "all")
         perf_test(kafka, folder, "warm", options)(0)  # a JVM compiles what it runs
         rows = take_turns(options.runs, cases, options.only)

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "model/record.h"
 
 namespace millrace::kafka {
 namespace {
@@ -75,7 +76,7 @@ Options of_producer(const KafkaClientOptions& options) {
                  {"linger.ms", std::to_string(options.linger_ms)},
                  {"message.timeout.ms", "0"},
                  {"request.timeout.ms", std::to_string(std::min<std::int64_t>(options.timeout_ms, 10'000))},
-                 {"queue.buffering.max.messages", "1000000"},
+                 {"queue.buffering.max.messages", "10000000"},
                  {"queue.buffering.max.kbytes", "2097151"}};
   all.insert(all.end(), own.begin(), own.end());
   return all;
@@ -113,6 +114,17 @@ Result<Owned<rd_kafka_t>> open(rd_kafka_type_t type, const KafkaClientOptions& o
   rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
   MR_TRY(set_all(conf.get(), options, defaults));
   return open(type, std::move(conf));
+}
+
+std::optional<std::string_view> header_of(const rd_kafka_message_t& message, const char* name) {
+  rd_kafka_headers_t* headers = nullptr;
+  const void* text = nullptr;
+  std::size_t size = 0;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      rd_kafka_header_get_last(headers, name, &text, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::nullopt;
+  }
+  return std::string_view(static_cast<const char*>(text), size);
 }
 
 }  // namespace
@@ -174,14 +186,11 @@ std::string trouble_of(rd_kafka_t* handle) {
 }
 
 Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message) {
-  rd_kafka_headers_t* headers = nullptr;
-  const void* text = nullptr;
-  std::size_t size = 0;
-  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-      rd_kafka_header_get_last(headers, kMessageHeader, &text, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  std::optional<std::string_view> text = header_of(message, kMessageHeader);
+  if (!text) {
     return std::optional<MessageInfo>();
   }
-  Result<MessageInfo> info = parse_message_info({static_cast<const char*>(text), size});
+  Result<MessageInfo> info = parse_message_info(*text);
   if (!info.ok() && info.error().code == Code::kNotFound) {
     return std::optional<MessageInfo>();
   }
@@ -194,6 +203,27 @@ Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message) {
 std::string_view value_of(const rd_kafka_message_t& message) {
   return message.payload == nullptr ? std::string_view()
                                     : std::string_view(static_cast<const char*>(message.payload), message.len);
+}
+
+std::string_view record_of(const rd_kafka_message_t& message, MessageFormat format, RecordScratch& scratch) {
+  if (format != MessageFormat::kJson) {
+    return value_of(message);
+  }
+  auto& [reader, record] = scratch;
+  std::string_view project = header_of(message, kProjectHeader).value_or(std::string_view());
+  if (!reader.read(value_of(message)) || project.empty() || project.size() > UINT8_MAX) {
+    log_error("a message of the topic that says it is an event can't be read",
+              {{"partition", message.partition}, {"offset", message.offset}});
+    return {};
+  }
+  if (std::optional<std::string_view> id = header_of(message, kBatchIdHeader); id && reader.event().id.empty()) {
+    reader.event().id = id->substr(0, UINT16_MAX);
+    reader.event().id_kind = IdKind::kBatch;
+  }
+  record.clear();
+  begin_record(record, project);
+  append_event(record, reader.event());
+  return record;
 }
 
 }  // namespace millrace::kafka

@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "base/result.h"
+#include "model/event_json.h"
 #include "stream/kafka/kafka_options.h"
 #include "stream/kafka/message.h"
 
@@ -21,6 +22,7 @@ struct Destroy {
   void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
   void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
   void operator()(rd_kafka_error_t* error) const { rd_kafka_error_destroy(error); }
+  void operator()(rd_kafka_headers_t* headers) const { rd_kafka_headers_destroy(headers); }
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
 };
 template <typename T>
@@ -38,5 +40,12 @@ std::string trouble_of(rd_kafka_t* handle);
 // What the message says about itself; nothing when it is none of ours. kInvalid: of a newer Millrace.
 Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message);
 std::string_view value_of(const rd_kafka_message_t& message);
+// The record that the message brings, in whichever form: a view of its value, or of `scratch`. No record where its JSON
+// can't be read; that is told in a log line.
+struct RecordScratch {
+  EventJsonReader reader;
+  std::string record;
+};
+std::string_view record_of(const rd_kafka_message_t& message, MessageFormat format, RecordScratch& scratch);
 
 }  // namespace millrace::kafka

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/strong.h"
+#include "stream/kafka/message.h"
 
 namespace millrace {
 
@@ -34,8 +35,9 @@ struct KafkaOptions {
   std::uint16_t partitions = 1;
   // With other servers: a partition is read while it is attended to, and appends are told without their place.
   bool shared = false;
-  int replication = 0;  // of a topic that is made; 0: three, or as many as there are brokers
-  int min_insync = 0;   // 0: all copies but one
+  MessageFormat format = MessageFormat::kPacked;  // or kJson: of what is written. Both are read
+  int replication = 0;                            // of a topic that is made; 0: three, or as many as there are brokers
+  int min_insync = 0;                             // 0: all copies but one
   std::int64_t retain_ms = 3LL * 24 * 3600 * 1000;
   std::uint64_t retain_bytes = 10ULL << 30;  // of all partitions together
   std::size_t waiting_bytes_max = 64 << 20;  // taken and not yet told

@@ -45,19 +45,39 @@ void Producer::end() {
   queue.swap(queue_);
 }
 
-Result<void> Producer::send(PartitionId partition, const MessageInfo& info, std::string_view payload,
+// The value isn't copied.
+rd_kafka_resp_err_t Producer::produce(PartitionId partition, const MessageInfo& info, const MessageParts& parts,
+                                      void* opaque) {
+  format_message_info(info, header_);
+  Owned<rd_kafka_headers_t> headers(rd_kafka_headers_new(3));
+  auto add = [&](const char* name, std::string_view text) {
+    rd_kafka_header_add(headers.get(), name, -1, text.data(), static_cast<ssize_t>(text.size()));
+  };
+  add(kMessageHeader, header_);
+  if (info.format == MessageFormat::kJson) {
+    add(kProjectHeader, parts.project);
+  }
+  if (!parts.batch_id.empty()) {
+    add(kBatchIdHeader, parts.batch_id);
+  }
+  rd_kafka_resp_err_t error = rd_kafka_producev(
+      client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition.value), RD_KAFKA_V_MSGFLAGS(0),
+      RD_KAFKA_V_KEY(parts.key.empty() ? nullptr : parts.key.data(), parts.key.size()),
+      RD_KAFKA_V_VALUE(const_cast<char*>(parts.value.data()), parts.value.size()), RD_KAFKA_V_HEADERS(headers.get()),
+      RD_KAFKA_V_TIMESTAMP(info.received / 1'000'000), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    (void)headers.release();  // the message's from now on
+  }
+  return error;
+}
+
+Result<void> Producer::send(PartitionId partition, const MessageInfo& info, const MessageParts& parts,
                             std::uint64_t ticket) {
   std::lock_guard lock(mutex_);
   if (client_ == nullptr) {
     return unavailable("Kafka's client begins anew");
   }
-  format_message_info(info, header_);
-  // The value isn't copied.
-  rd_kafka_resp_err_t error = rd_kafka_producev(
-      client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition.value), RD_KAFKA_V_MSGFLAGS(0),
-      RD_KAFKA_V_VALUE(const_cast<char*>(payload.data()), payload.size()),
-      RD_KAFKA_V_HEADER(kMessageHeader, header_.data(), header_.size()),
-      RD_KAFKA_V_TIMESTAMP(info.received / 1'000'000), RD_KAFKA_V_OPAQUE(opaque_of(ticket)), RD_KAFKA_V_END);
+  rd_kafka_resp_err_t error = produce(partition, info, parts, opaque_of(ticket));
   switch (error) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
       return {};
@@ -65,7 +85,7 @@ Result<void> Producer::send(PartitionId partition, const MessageInfo& info, std:
       return full("too many messages wait for Kafka");
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
       return invalid(
-          fmt::format("a batch of {} bytes is too large for a message: send fewer events at once", payload.size()));
+          fmt::format("a batch of {} bytes is too large for a message: send fewer events at once", parts.value.size()));
     default:
       return unavailable(fmt::format("Kafka's client takes no messages: {}", text_of(error)));
   }

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "stream/kafka/client.h"
+#include "stream/kafka/json_batch.h"
 
 namespace millrace::kafka {
 
@@ -32,8 +33,8 @@ class Producer {
   // before another comes there before it, or not at all. Nothing is sent until begin().
   void end();
 
-  // `payload` must stay as it is until the report, which has the ticket, or end(). kFull: too much waits.
-  Result<void> send(PartitionId partition, const MessageInfo& info, std::string_view payload, std::uint64_t ticket);
+  // Its value must stay as it is until the report, which has the ticket, or end(). kFull: too much waits.
+  Result<void> send(PartitionId partition, const MessageInfo& info, const MessageParts& parts, std::uint64_t ticket);
 
   struct Polled {
     bool brokers_down = false;  // none of them can be reached
@@ -44,6 +45,7 @@ class Producer {
   Polled poll(int timeout_ms, const Take& take);
 
  private:
+  rd_kafka_resp_err_t produce(PartitionId partition, const MessageInfo& info, const MessageParts& parts, void* opaque);
   bool poll_once(int timeout_ms, const Take& take, Polled& polled);
 
   const KafkaClientOptions options_;

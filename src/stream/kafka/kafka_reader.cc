@@ -106,8 +106,8 @@ Result<std::optional<StreamEntry>> KafkaReader::entry_of_message() {
     return std::optional<StreamEntry>();
   }
   bool damaged = info->format == MessageFormat::kDamaged;
-  return std::optional<StreamEntry>(
-      StreamEntry{range, next_.received, damaged, damaged ? std::string_view() : value_of(*message_)});
+  return std::optional<StreamEntry>(StreamEntry{
+      range, next_.received, damaged, damaged ? std::string_view() : record_of(*message_, info->format, record_)});
 }
 
 Result<StreamEntry> KafkaReader::next() {

@@ -53,6 +53,7 @@ class KafkaReader final : public StreamReader {
   bool begun_ = false;                 // messages_ stands at next_
   Owned<rd_kafka_message_t> ahead_;    // read, and not counted by the index yet
   Owned<rd_kafka_message_t> message_;  // whose value the caller may be looking at
+  RecordScratch record_;               // or its record, when the value is JSON
 };
 
 }  // namespace millrace::kafka

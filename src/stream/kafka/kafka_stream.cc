@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "io/random.h"
 #include "io/thread.h"
+#include "stream/kafka/batch_writer.h"
 #include "stream/kafka/index_file.h"
+#include "stream/kafka/json_batch.h"
 #include "stream/kafka/kafka_producer.h"
 #include "stream/kafka/kafka_reader.h"
 #include "stream/kafka/topic.h"
@@ -56,12 +58,14 @@ class KafkaStream final : public TopicStream {
 
   Generation generation() const override { return options_.generation; }
   std::uint16_t partitions() const override { return options_.partitions; }
-  Result<void> append(const Append& batch) override { return take(batch, std::nullopt); }
-  Result<void> append_as(const Append& batch, const MessageName& name) override { return take(batch, name); }
+  Result<void> append(const Append& batch) override { return take(batch, nullptr); }
+  Result<void> append_as(const Append& batch, const MessageName& name) override { return take(batch, &name); }
   std::uint64_t next_number(PartitionId partition, std::uint64_t producer) override {
     return at(partition).next_number(producer);
   }
   void give_up() override { given_up_ = true; }
+  MessageFormat format() const override { return options_.format; }
+  Result<void> judge(const Append& batch) const override;
   std::size_t batch_bytes_max() const override { return batch_bytes_max_; }
   bool tells_places() const override { return !options_.shared; }
   Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) override;
@@ -80,7 +84,7 @@ class KafkaStream final : public TopicStream {
     MR_CHECK(partition.value < partitions_.size());
     return *partitions_[partition.value];
   }
-  Result<void> take(const Append& batch, const std::optional<MessageName>& name);
+  Result<void> take(const Append& batch, const MessageName* name);
   Result<void> open_control();
   Result<std::vector<kafka::Watermarks>> ask_marks();
   Result<std::int64_t> reach_topic(TimeNs deadline);
@@ -264,29 +268,16 @@ Result<void> KafkaStream::read_up_to(PartitionId id, std::int64_t offset, std::i
 
 // ---- writing ----
 
-Result<void> KafkaStream::take(const Append& batch, const std::optional<MessageName>& name) {
+Result<void> KafkaStream::judge(const Append& batch) const {
+  return options_.format == MessageFormat::kJson ? kafka::judge_json(batch, batch_bytes_max_)
+                                                 : TopicStream::judge(batch);
+}
+
+Result<void> KafkaStream::take(const Append& batch, const MessageName* name) {
   MR_CHECK(batch.events > 0 && batch.listener != nullptr);
-  TopicPartition& partition = at(batch.partition);
   MR_TRY(health());
-  std::size_t size = batch.payload.size();
-  if (size > batch_bytes_max_) {
-    return invalid(batch_too_large(size, batch_bytes_max_));
-  }
-  std::size_t before = waiting_bytes_.fetch_add(size);
-  Result<void> taken;
-  if (before > 0 && before + size > options_.waiting_bytes_max) {
-    taken = full("too many bytes wait for Kafka");
-  } else {
-    taken = partition.take(batch, name, clock_.monotonic(), [&](const MessageInfo& info, std::uint64_t ticket) {
-      return producer_->send(batch.partition, info, batch.payload, ticket);
-    });
-  }
-  if (!taken.ok()) {
-    waiting_bytes_ -= size;
-  } else {
-    metrics_.add(Metric::kStreamWrittenBytes, static_cast<std::int64_t>(size));
-  }
-  return taken;
+  kafka::BatchWriter writer{*producer_, waiting_bytes_, options_.waiting_bytes_max, batch_bytes_max_, metrics_};
+  return writer.take(at(batch.partition), batch, options_.format, name, clock_.monotonic());
 }
 
 void KafkaStream::tell(std::vector<Told>& told) {
@@ -570,11 +561,6 @@ void KafkaStream::stop() {
 }
 
 }  // namespace
-
-std::string batch_too_large(std::size_t bytes, std::size_t bytes_max) {
-  return fmt::format("{} bytes of events are too many for one message of the topic, which takes {}: send fewer at once",
-                     bytes, bytes_max);
-}
 
 Result<std::unique_ptr<TopicStream>> open_kafka_stream(FileSystem& files, Clock& clock, Metrics& metrics,
                                                        const KafkaOptions& options) {

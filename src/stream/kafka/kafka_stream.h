@@ -18,22 +18,25 @@
 
 namespace millrace {
 
-// Why a batch is refused.
-std::string batch_too_large(std::size_t bytes, std::size_t bytes_max);
-
 // What a stream that stands between others and the topic needs more.
 class TopicStream : public Stream {
  public:
-  // As append(), under a name: what was sent under it before is counted once, and told as an empty range.
+  // As append(), under a name: what was sent under it before is counted once, and told as an empty range. The name's
+  // format is how it is written. After kUnavailable a beginning of it may come to lie in the topic: its numbers are
+  // used then, and nothing else may have them.
   virtual Result<void> append_as(const Append& batch, const MessageName& name) = 0;
   // One past the highest number under which that producer has sent something to this partition; 0: nothing is known.
   virtual std::uint64_t next_number(PartitionId partition, std::uint64_t producer) = 0;
   // Whatever is on its way is told soon that it failed. It may lie in the topic all the same, or come there later; but
   // not without what was sent to its partition before it.
   virtual void give_up() = 0;
+  // How batches are written. One that is kept for later is sent in the form in which it was tried first.
+  virtual MessageFormat format() const { return MessageFormat::kPacked; }
+  // kInvalid, and why, when the batch would be refused for its size.
+  virtual Result<void> judge(const Append& batch) const;
   // Whether appends are told with their place, or with kUnknownPlace.
   virtual bool tells_places() const { return true; }
-  // A larger one is refused with kInvalid.
+  // A larger message is refused with kInvalid.
   virtual std::size_t batch_bytes_max() const = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "model/record.h"
 #include "stream/kafka/kafka_producer.h"
 #include "stream/kafka/message.h"
 #include "stream/kafka/topic_for_test.h"
@@ -27,10 +28,10 @@ class KafkaStreamTest : public testing::Test {
     return std::move(*stream);
   }
   // What somebody else writes into the topic, as a message with that header.
-  void write(const MessageInfo& info, std::string_view value) {
+  void write(const MessageInfo& info, std::string_view value, std::string_view project = {}) {
     kafka::Producer producer(place_.options().client);
     ASSERT_TRUE(producer.begin().ok());
-    ASSERT_TRUE(producer.send(zero_, info, value, 0).ok());
+    ASSERT_TRUE(producer.send(zero_, info, {value, {}, project, {}}, 0).ok());
     bool done = false;
     while (!done) {
       producer.poll(100, [&](const kafka::Report& report) { done = report.offset.ok(); });
@@ -150,6 +151,111 @@ TEST_F(KafkaStreamTest, ATopicWithOtherPartitionsIsRefused) {
   ASSERT_FALSE(stream.ok());
   EXPECT_EQ(stream.error().code, Code::kInvalid);
   EXPECT_NE(stream.error().message.find("has 2 partitions"), std::string::npos) << stream.error().message;
+}
+
+// ---- one event a message, as JSON ----
+
+// A record of events with these names.
+std::string record_of(std::initializer_list<std::string_view> names) {
+  std::string record;
+  begin_record(record, "shop");
+  for (std::string_view name : names) {
+    EventView event;
+    event.event = name;
+    event.user_id = "u1";
+    event.time = 1'000'000'000;
+    append_event(record, event);
+  }
+  return record;
+}
+
+// As read_all() shows it, from that place on.
+std::string entry_of(std::uint64_t at, std::string_view name) {
+  return fmt::format("{}-{} {}", at, at + 1, record_of({name}));
+}
+
+MessageInfo json_info(std::uint64_t number) { return {Generation(1), 1, 200, 0xabc, number, MessageFormat::kJson}; }
+
+TEST_F(KafkaStreamTest, EachEventMayBeAMessageOfItsOwnAndComesBackAsARecord) {
+  place_.options().format = MessageFormat::kJson;
+  std::string three = record_of({"a", "b", "c"});
+  std::vector<std::string> expected = {entry_of(0, "a"), entry_of(1, "b"), entry_of(2, "c"), entry_of(3, "d")};
+  {
+    std::unique_ptr<TopicStream> stream = open();
+    EXPECT_EQ(*append_and_wait(*stream, zero_, 3, 100, three), (SequenceRange{SequenceNumber(0), SequenceNumber(3)}));
+    EXPECT_EQ(append_and_wait(*stream, zero_, 1, 90, record_of({"d"}))->begin, SequenceNumber(3));
+    EXPECT_EQ(read_all(*stream), expected);
+  }
+  ASSERT_TRUE(posix_file_system().remove(place_.options().folder + "/0.index").ok());
+  std::unique_ptr<TopicStream> stream = open();
+  EXPECT_EQ(read_all(*stream), expected);
+  EXPECT_EQ(stream->state(zero_).newest_received, 100);
+}
+
+TEST_F(KafkaStreamTest, BothFormsAreReadWhicheverIsWritten) {
+  std::string two = record_of({"b", "c"});
+  std::vector<std::string> expected = {fmt::format("0-2 {}", two), entry_of(2, "b"), entry_of(3, "c"),
+                                       fmt::format("4-6 {}", two)};
+  for (MessageFormat format : {MessageFormat::kPacked, MessageFormat::kJson, MessageFormat::kPacked}) {
+    place_.options().format = format;
+    std::unique_ptr<TopicStream> stream = open();
+    ASSERT_TRUE(append_and_wait(*stream, zero_, 2, 100, two).ok());
+  }
+  place_.options().format = MessageFormat::kJson;
+  std::unique_ptr<TopicStream> stream = open();
+  EXPECT_EQ(read_all(*stream), expected);
+}
+
+TEST_F(KafkaStreamTest, OfABatchOfWhichSomeEventsLieInTheTopicTheOthersAreCounted) {
+  std::unique_ptr<TopicStream> stream = open();
+  write(json_info(8), R"({"event":"b","user_id":"u1","timestamp":"1970-01-01T00:00:01Z"})", "shop");
+  stream->wait_for(zero_, SequenceNumber(0), 60'000);
+  RecordingListener listener;
+  std::string three = record_of({"a", "b", "c"});
+  Append batch{zero_, 3, 100, three, &listener};
+  ASSERT_TRUE(stream->append_as(batch, {0xabc, 7, MessageFormat::kJson}).ok());
+  EXPECT_EQ(*listener.wait(1)[0], (SequenceRange{SequenceNumber(1), SequenceNumber(3)}));
+  ASSERT_TRUE(stream->append_as(batch, {0xabc, 7, MessageFormat::kJson}).ok());
+  EXPECT_EQ(*listener.wait(2)[1], (SequenceRange{SequenceNumber(3), SequenceNumber(3)}));
+  std::vector<std::string> expected = {entry_of(0, "b"), entry_of(1, "a"), entry_of(2, "c")};
+  EXPECT_EQ(read_all(*stream), expected);
+  stream.reset();
+  stream = open();
+  EXPECT_EQ(read_all(*stream), expected);
+}
+
+TEST_F(KafkaStreamTest, ABatchOfManyMessagesIsToldOnceWhenItIsGivenUp) {
+  place_.options().client.linger_ms = 60'000;
+  place_.options().client.timeout_ms = 120'000;
+  place_.options().format = MessageFormat::kJson;
+  std::unique_ptr<TopicStream> stream = open();
+  RecordingListener listener;
+  std::string two = record_of({"a", "b"});
+  ASSERT_TRUE(stream->append({zero_, 2, 100, two, &listener}).ok());
+  stream->give_up();
+  EXPECT_EQ(listener.wait(1)[0].error().code, Code::kUnavailable);
+  stream.reset();
+  EXPECT_EQ(listener.told(), 1u);
+}
+
+TEST_F(KafkaStreamTest, AMessageThatSaysItIsAnEventAndIsNoneCountsAndHasNoRecord) {
+  std::unique_ptr<TopicStream> stream = open();
+  write(json_info(0), "not an event", "shop");
+  write(json_info(1), R"({"event":"b","user_id":"u1","timestamp":"1970-01-01T00:00:01Z"})", "");
+  EXPECT_EQ(append_and_wait(*stream, zero_, 1, 300, "behind")->begin, SequenceNumber(2));
+  EXPECT_EQ(read_all(*stream), (std::vector<std::string>{"0-1 ", "1-2 ", "2-3 behind"}));
+}
+
+TEST_F(KafkaStreamTest, ALongEventIsTakenAndWhatIsNoRecordIsRefused) {
+  place_.options().format = MessageFormat::kJson;
+  std::unique_ptr<TopicStream> stream = open();
+  std::string name(60'000, '\x01');  // six bytes of JSON each
+  std::string record = record_of({"a", name});
+  RecordingListener listener;
+  ASSERT_TRUE(stream->append({zero_, 2, 100, record, &listener}).ok());
+  EXPECT_TRUE(listener.wait(1)[0].ok());
+  EXPECT_TRUE(stream->judge({zero_, 2, 100, record, &listener}).ok());
+  EXPECT_EQ(stream->append({zero_, 2, 100, "no record", &listener}).error().code, Code::kInvalid);
 }
 
 TEST_F(KafkaStreamTest, RetentionDeletesFromTheTopicWhatWasReleased) {

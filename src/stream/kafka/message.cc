@@ -25,7 +25,7 @@ bool take(std::string_view& text, std::string_view name, Number& number, int bas
   return true;
 }
 
-constexpr std::string_view kFormatNames[] = {"packed", "gone", "damaged"};  // as MessageFormat has them
+constexpr std::string_view kFormatNames[] = {"packed", "gone", "damaged", "json"};  // as MessageFormat has them
 
 std::optional<MessageFormat> take_format(std::string_view& text) {
   std::string_view word = text.substr(0, text.find(' '));
@@ -38,6 +38,20 @@ std::optional<MessageFormat> take_format(std::string_view& text) {
   return std::nullopt;
 }
 
+// The first one that knows the format: an older program stops there.
+int version_of(MessageFormat format) {
+  switch (format) {
+    case MessageFormat::kPacked:
+      return 1;
+    case MessageFormat::kGone:
+    case MessageFormat::kDamaged:
+      return 2;
+    case MessageFormat::kJson:
+      return 3;
+  }
+  return 0;
+}
+
 Error not_ours() { return not_found("a message of the topic is not one of Millrace"); }
 
 }  // namespace
@@ -46,8 +60,8 @@ void format_message_info(const MessageInfo& info, std::string& text) {
   text.clear();
   fmt::format_to(std::back_inserter(text),
                  "v={} format={} generation={} events={} received={} producer={:016x} number={}",
-                 info.format == MessageFormat::kPacked ? 1 : 2, kFormatNames[static_cast<std::size_t>(info.format)],
-                 info.generation.value, info.events, info.received, info.producer, info.number);
+                 version_of(info.format), kFormatNames[static_cast<std::size_t>(info.format)], info.generation.value,
+                 info.events, info.received, info.producer, info.number);
 }
 
 Result<MessageInfo> parse_message_info(std::string_view text) {
@@ -69,7 +83,8 @@ Result<MessageInfo> parse_message_info(std::string_view text) {
   bool whole = take(text, "generation", info.generation.value) && take(text, "events", info.events) &&
                take(text, "received", info.received) && take(text, "producer", info.producer, 16) &&
                take(text, "number", info.number) && text.empty();
-  if (!whole || info.events == 0 || info.events > kMessageEventsMax) {
+  bool one = info.format != MessageFormat::kJson || info.events == 1;
+  if (!whole || info.events == 0 || info.events > kMessageEventsMax || !one) {
     return not_ours();
   }
   return info;

@@ -11,7 +11,10 @@
 namespace millrace {
 
 inline constexpr const char* kMessageHeader = "millrace";
-inline constexpr std::uint64_t kMessageVersion = 2;  // the newest that is known
+// Of a message of format json: what isn't the event's own.
+inline constexpr const char* kProjectHeader = "project";
+inline constexpr const char* kBatchIdHeader = "batch_id";
+inline constexpr std::uint64_t kMessageVersion = 3;  // the newest that is known
 inline constexpr std::uint32_t kMessageEventsMax = 100'000'000;
 
 enum class MessageFormat : std::uint8_t {
@@ -20,9 +23,11 @@ enum class MessageFormat : std::uint8_t {
   // may pass over them.
   kGone,     // given up before: the partition begins behind them
   kDamaged,  // lost by a damaged disk: a hole
+  kJson,     // its value is one event as JSON (model/event_json.h). Version 3.
 };
 
-// Whoever sends a message again sends it under the same name: then it is counted once.
+// Whoever sends a message again sends it under the same name: then it is counted once. A batch of which each event is a
+// message of its own has the numbers from `number` on, one an event.
 struct MessageName {
   std::uint64_t producer = 0;
   std::uint64_t number = 0;

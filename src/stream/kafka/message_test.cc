@@ -40,6 +40,18 @@ TEST(KafkaMessage, WhatStandsForEventsThatAreGoneIsOfAVersionThatOlderProgramsSt
   }
 }
 
+TEST(KafkaMessage, OneEventAsJsonIsOfAVersionThatOlderProgramsStopAt) {
+  MessageInfo info = kExample;
+  info.format = MessageFormat::kJson;
+  std::string text;
+  format_message_info(info, text);
+  EXPECT_TRUE(text.starts_with("v=3 format=json ")) << text;
+  EXPECT_EQ(parse_message_info(text).error().code, Code::kNotFound) << "it has three events";
+  info.events = 1;
+  format_message_info(info, text);
+  EXPECT_EQ(*parse_message_info(text), info);
+}
+
 TEST(KafkaMessage, WhatIsNotWholeIsNotOurs) {
   std::string text;
   format_message_info(kExample, text);
@@ -55,7 +67,7 @@ TEST(KafkaMessage, WhatIsNotWholeIsNotOurs) {
 }
 
 TEST(KafkaMessage, ANewerVersionIsNotPassedOver) {
-  EXPECT_EQ(parse_message_info("v=3 anything").error().code, Code::kInvalid);
+  EXPECT_EQ(parse_message_info("v=4 anything").error().code, Code::kInvalid);
 }
 
 }  // namespace

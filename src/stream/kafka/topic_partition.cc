@@ -3,27 +3,32 @@
 #include <chrono>
 
 #include "base/check.h"
+#include "stream/kafka/json_batch.h"
 
 namespace millrace::kafka {
 
-Result<void> TopicPartition::take(const Append& batch, const std::optional<MessageName>& name, TimeNs now,
-                                  const Send& send) {
+Result<void> TopicPartition::take(std::span<const Append> messages, MessageFormat format, const MessageName* name,
+                                  TimeNs now, const Send& send, std::size_t& taken) {
+  taken = 0;
   std::lock_guard lock(mutex_);
   if (closed_) {
     return *closed_;
   }
-  MessageName own = name.value_or(MessageName{producer_, next_number_});
-  MessageInfo info{generation_, batch.events, batch.received, own.producer, own.number, own.format};
-  MR_TRY(send(info, next_ticket_));
-  waiting_.emplace(next_ticket_, Waiting{batch.listener, info, batch.payload.size(), now, false, std::nullopt});
-  tickets_[{own.producer, own.number}] = next_ticket_;
-  ++next_ticket_;
-  next_number_ += name ? 0 : 1;
+  MessageName own = name != nullptr ? *name : MessageName{producer_, next_number_, format};
+  for (const Append& message : messages) {
+    MessageInfo info{generation_, message.events, message.received, own.producer, own.number + taken, own.format};
+    MR_TRY(send(info, taken, next_ticket_));
+    waiting_.emplace(next_ticket_, Waiting{message.listener, info, message.payload.size(), now, false, std::nullopt});
+    tickets_[{info.producer, info.number}] = next_ticket_;
+    ++next_ticket_;
+    ++taken;
+    next_number_ += name != nullptr ? 0 : 1;
+  }
   return {};
 }
 
 void TopicPartition::tell(Place place, Result<SequenceRange> result, std::vector<Told>& told) {
-  freed_bytes_ += place->second.bytes;
+  freed_bytes_ += waiting_bytes_of(place->second.info.format, place->second.bytes);
   told.push_back({place->second.listener, id_, std::move(result)});
   auto ticket = tickets_.find({place->second.info.producer, place->second.info.number});
   if (ticket != tickets_.end() && ticket->second == place->first) {

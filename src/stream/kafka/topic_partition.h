@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,10 +36,13 @@ class TopicPartition {
 
   // ---- writing ----
 
-  using Send = std::function<Result<void>(const MessageInfo& info, std::uint64_t ticket)>;
-  // Calls `send` under this partition's lock, so that messages go out in the order in which they are taken; after an
-  // error of it nothing was taken. Without a name the message gets the next one of this process.
-  Result<void> take(const Append& batch, const std::optional<MessageName>& name, TimeNs now, const Send& send);
+  using Send = std::function<Result<void>(const MessageInfo& info, std::size_t message, std::uint64_t ticket)>;
+  // Messages of one batch, each told on its own. Calls `send` for one after the other under this partition's lock, so
+  // that they go out in the order in which they are taken; after an error of it that one and those behind it were not
+  // taken: `taken` says how many were. Under the name and the numbers that follow it; null: the next ones of this
+  // process, in that format.
+  Result<void> take(std::span<const Append> messages, MessageFormat format, const MessageName* name, TimeNs now,
+                    const Send& send, std::size_t& taken);
   // What became of the message with that ticket: its offset (-1: nobody knows), or why it failed. Those that are to be
   // told are added to `told`. One that lay in the topic before is told an empty range.
   void delivered(std::uint64_t ticket, const Result<std::int64_t>& offset, std::vector<Told>& told);

@@ -11,6 +11,7 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kNameBytes = 16;
+constexpr std::uint64_t kAsJson = 1ULL << 63;   // beside the number
 constexpr std::uint64_t kReturnEvents = 5'000;  // so few are forwarded in a moment
 constexpr std::size_t kOnTheirWayMax = 512;     // batches; the topic bounds their bytes
 constexpr int kPauseTurns = 50;                 // of the forwarding thread: a second
@@ -39,7 +40,7 @@ class SpillLane::Spilled final : public AppendListener {
   Spilled(SpillLane& lane, const Named& named) : lane_(lane), batch_(named.batch) {
     payload_.reserve(kNameBytes + batch_.payload.size());
     append_le(payload_, named.name.producer);
-    append_le(payload_, named.name.number);
+    append_le(payload_, named.name.number | (named.name.format == MessageFormat::kJson ? kAsJson : 0));
     payload_ += batch_.payload;
   }
   Append in_log() { return {batch_.partition, batch_.events, batch_.received, payload_, this}; }
@@ -128,24 +129,23 @@ Result<void> SpillLane::append(const Append& batch) {
   if (closed_) {
     return unavailable("the stream is stopped");
   }
-  if (batch.payload.size() > parts_.topic.batch_bytes_max()) {
-    return invalid(batch_too_large(batch.payload.size(), parts_.topic.batch_bytes_max()));
-  }
+  MR_TRY(parts_.topic.judge(batch));
   if (parts_.forward_only) {
     MR_TRY(parts_.topic.health());
   }
-  Named named{batch, {parts_.producer, next_number_}};
+  Named named{batch, {parts_.producer, next_number_, parts_.topic.format()}};
   if (mode_ == Mode::kDirect && parts_.topic.health().ok()) {
     Result<void> sent = send(named);
-    next_number_ += sent.ok() ? 1 : 0;
-    if (sent.ok() || sent.error().code != Code::kUnavailable || parts_.forward_only) {
+    bool partly = !sent.ok() && sent.error().code == Code::kUnavailable;  // maybe: its numbers are used
+    if (!partly || parts_.forward_only) {
+      next_number_ += sent.ok() || partly ? numbers_of(batch) : 0;
       return sent;
     }
   }
   if (mode_ == Mode::kDirect) {
     turn(refused);
   }
-  ++next_number_;
+  next_number_ += numbers_of(batch);
   if (mode_ == Mode::kSpilling) {
     spill(named, refused);
     return refused.empty() ? Result<void>() : Result<void>(refused.front().second);
@@ -156,6 +156,10 @@ Result<void> SpillLane::append(const Append& batch) {
   held_bytes_ += batch.payload.size();
   held_.push_back(named);
   return {};
+}
+
+std::uint64_t SpillLane::numbers_of(const Append& batch) const {
+  return parts_.topic.format() == MessageFormat::kJson ? batch.events : 1;
 }
 
 Result<void> SpillLane::send(const Named& named) {
@@ -306,15 +310,17 @@ Result<bool> SpillLane::forward_next() {
     read_ = entry->range.end;
     return true;
   }
-  MessageName name{load_le<std::uint64_t>(entry->payload.data()), load_le<std::uint64_t>(entry->payload.data() + 8)};
-  std::uint64_t number = 0;
+  auto number = load_le<std::uint64_t>(entry->payload.data() + 8);
+  MessageName name{load_le<std::uint64_t>(entry->payload.data()), number & ~kAsJson,
+                   (number & kAsJson) != 0 ? MessageFormat::kJson : MessageFormat::kPacked};
+  std::uint64_t place = 0;
   {
     std::lock_guard lock(mutex_);
-    number = first_on_its_way_ + on_their_way_.size();
+    place = first_on_its_way_ + on_their_way_.size();
     on_their_way_.push_back({entry->range.end, false});
     ++untold_;
   }
-  auto listener = std::make_unique<Forwarded>(*this, number, entry->payload.substr(kNameBytes));
+  auto listener = std::make_unique<Forwarded>(*this, place, entry->payload.substr(kNameBytes));
   auto events = static_cast<std::uint32_t>(entry->range.end.value - entry->range.begin.value);
   Result<void> taken =
       parts_.topic.append_as({partition_, events, entry->received, listener->payload(), listener.get()}, name);

@@ -69,6 +69,8 @@ class SpillLane {
   void forwarded_told(std::uint64_t number, const Result<SequenceRange>& result);
 
   Result<void> send(const Named& named);
+  // Names that the batch takes up: one, or one an event.
+  std::uint64_t numbers_of(const Append& batch) const;
   using Refused = std::vector<std::pair<Named, Error>>;
   void turn(Refused& refused);
   void spill(const Named& named, Refused& refused);

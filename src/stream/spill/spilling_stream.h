@@ -6,7 +6,9 @@
 // Until it is forwarded a batch has no sequence number: its acknowledgement names the one that it will have if nobody
 // else writes to the partition.
 //
-// <folder>/log/             the log, as stream/log has it; each payload: producer and number (8 bytes each), the record
+// <folder>/log/             the log, as stream/log has it; each payload: producer and number (8 bytes each; bit 63 of
+// the
+//                           number: as JSON, a number an event), the record
 // <folder>/<p>.forwarded    up to where Kafka has it
 
 #include <memory>

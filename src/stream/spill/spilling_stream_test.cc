@@ -58,6 +58,7 @@ class FakeTopic final : public TopicStream {
       }
     });
   }
+  MessageFormat format() const override { return json_ ? MessageFormat::kJson : MessageFormat::kPacked; }
   Result<void> append(const Append& batch) override { return append_as(batch, {0, own_++}); }
   Generation generation() const override { return messages_.generation(); }
   std::uint16_t partitions() const override { return messages_.partitions(); }
@@ -93,6 +94,13 @@ class FakeTopic final : public TopicStream {
     slow_ = is;
     written_all_the_same_ = written_all_the_same;
   }
+  // Each event (a byte of its batch's payload) is a message of its own. Of the batches that are sent, Kafka's client
+  // takes the first `events` events, and the rest not.
+  void json(std::uint32_t events = 100) {
+    std::lock_guard lock(mutex_);
+    json_ = true;
+    json_events_ = events;
+  }
   // Nothing is taken from now on, for good as it seems.
   void refusing(bool is) {
     std::lock_guard lock(mutex_);
@@ -118,7 +126,30 @@ class FakeTopic final : public TopicStream {
   };
   static std::pair<std::uint64_t, std::uint64_t> key(const MessageName& name) { return {name.producer, name.number}; }
 
+  Result<void> write_json(const Append& batch, MessageName name) {
+    bool told = false;
+    for (std::uint32_t i = 0; i < std::min(batch.events, json_events_); ++i, ++name.number) {
+      if (!seen_.insert(key(name)).second) {
+        ++repeats_;
+        continue;
+      }
+      told = i + 1 == batch.events;
+      AppendListener* listener = told ? batch.listener : &nobody_;
+      MR_TRY(messages_.append({batch.partition, 1, batch.received, batch.payload.substr(i, 1), listener}));
+    }
+    if (json_events_ < batch.events) {
+      return unavailable("a part of it only");
+    }
+    if (!told) {
+      batch.listener->appended(batch.partition, SequenceRange{});
+    }
+    return {};
+  }
+
   Result<void> write(const Append& batch, const MessageName& name) {
+    if (name.format == MessageFormat::kJson) {
+      return write_json(batch, name);
+    }
     if (seen_.insert(key(name)).second) {
       return messages_.append(batch);
     }
@@ -140,6 +171,9 @@ class FakeTopic final : public TopicStream {
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;
   std::size_t repeats_ = 0;
   std::uint64_t own_ = 0;
+  std::atomic<bool> json_ = false;
+  std::uint32_t json_events_ = 100;
+  RecordingListener nobody_;
 };
 
 class SpillingStreamTest : public testing::Test {
@@ -224,6 +258,41 @@ TEST_F(SpillingStreamTest, WhatIsOnItsWayWhenKafkaGoesIsKeptWithoutAnythingThatF
   topic_->away(false);
   wait_until_forwarded(2);
   EXPECT_EQ(read_all(), (Payloads{"a"}));
+}
+
+TEST_F(SpillingStreamTest, OfABatchOfWhichOnlyTheFirstEventsWereSentEachIsCountedOnce) {
+  topic_->json(1);
+  ASSERT_TRUE(append("ab").ok());  // the second event wasn't sent, so both are spilled
+  topic_->json();
+  wait_until_forwarded(2);
+  ASSERT_TRUE(append("cd").ok());
+  wait_until_forwarded(4);
+  EXPECT_EQ(read_all(), (Payloads{"a", "b", "c", "d"}));
+  EXPECT_GE(topic_->repeats(), 1u);
+}
+
+TEST_F(SpillingStreamTest, NoOtherEventGetsTheNumberOfOneThatMayHaveBeenSent) {
+  stream_.reset();
+  forward_only_ = true;
+  open();
+  topic_->json(1);
+  EXPECT_EQ(append("ab").error().code, Code::kUnavailable);
+  topic_->json();
+  ASSERT_TRUE(append("cd").ok());
+  EXPECT_EQ(read_all(), (Payloads{"a", "c", "d"}));
+  EXPECT_EQ(topic_->repeats(), 0u);
+}
+
+TEST_F(SpillingStreamTest, WhatWasSpilledIsForwardedInTheFormInWhichItWasTriedFirst) {
+  topic_->json(1);
+  ASSERT_TRUE(append("ab").ok());
+  stream_.reset();
+  open();  // of packed messages
+  wait_until_forwarded(2);
+  EXPECT_EQ(read_all(), (Payloads{"a", "b"}));
+  ASSERT_TRUE(append("cd").ok());
+  wait_until_forwarded(4);
+  EXPECT_EQ(read_all(), (Payloads{"a", "b", "cd"}));
 }
 
 TEST_F(SpillingStreamTest, ARestartForwardsWhatTheOneBeforeHadSpilled) {
