@@ -62,7 +62,7 @@ def case(kafka, folder, form, size, count):
         topic = f"{form}-{size}-{number}"
         waiting, events = bodies(size, count)
         settings = {"stream_kind": "kafka", "kafka_brokers": kafka.address, "kafka_topic": topic, "stream_partitions": PARTITIONS, "kafka_message": form,
-                    "log_level": "warning"}  # fmt: skip
+                    "ingest_waiting_max": "60s", "log_level": "warning"}  # fmt: skip
         pid = kafka.processes[0].pid
         with Server(folder / f"{topic}-ingest", **settings, roles="ingest") as server:
             server.send([{"event": "first"}])
