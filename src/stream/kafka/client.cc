@@ -200,18 +200,18 @@ Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message) {
   return std::optional<MessageInfo>(*info);
 }
 
-std::string_view value_of(const rd_kafka_message_t& message) {
+std::string_view raw_value_of(const rd_kafka_message_t& message) {
   return message.payload == nullptr ? std::string_view()
                                     : std::string_view(static_cast<const char*>(message.payload), message.len);
 }
 
 std::string_view record_of(const rd_kafka_message_t& message, MessageFormat format, RecordScratch& scratch) {
   if (format != MessageFormat::kJson) {
-    return value_of(message);
+    return raw_value_of(message);
   }
   auto& [reader, record] = scratch;
   std::string_view project = header_of(message, kProjectHeader).value_or(std::string_view());
-  if (!reader.read(value_of(message)) || project.empty() || project.size() > UINT8_MAX) {
+  if (!reader.read(raw_value_of(message)) || project.empty() || project.size() > UINT8_MAX) {
     log_error("a message of the topic that says it is an event can't be read",
               {{"partition", message.partition}, {"offset", message.offset}});
     return {};

@@ -39,13 +39,14 @@ std::string trouble_of(rd_kafka_resp_err_t error, std::string_view text);
 std::string trouble_of(rd_kafka_t* handle);
 // What the message says about itself; nothing when it is none of ours. kInvalid: of a newer Millrace.
 Result<std::optional<MessageInfo>> info_of(const rd_kafka_message_t& message);
-std::string_view value_of(const rd_kafka_message_t& message);
-// The record that the message brings, in whichever form: a view of its value, or of `scratch`. No record where its JSON
-// can't be read; that is told in a log line.
+// As it lies there. Who wants events takes record_of(): a value may be JSON.
+std::string_view raw_value_of(const rd_kafka_message_t& message);
 struct RecordScratch {
   EventJsonReader reader;
   std::string record;
 };
+// The record that the message brings, in whichever form: a view of its value, or of `scratch`. No record where its JSON
+// can't be read; that is told in a log line.
 std::string_view record_of(const rd_kafka_message_t& message, MessageFormat format, RecordScratch& scratch);
 
 }  // namespace millrace::kafka

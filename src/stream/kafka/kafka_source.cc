@@ -93,7 +93,7 @@ Result<std::optional<SourceMessage>> KafkaTopicSource::next(int timeout_ms) {
   if (message_->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return unavailable(fmt::format("{} can't be read: {}", options_.topic, kafka::text_of(message_->err)));
   }
-  return std::optional<SourceMessage>({message_->partition, message_->offset, kafka::value_of(*message_)});
+  return std::optional<SourceMessage>({message_->partition, message_->offset, kafka::raw_value_of(*message_)});
 }
 
 TopicSource::Offsets KafkaTopicSource::ends() {
