@@ -29,6 +29,21 @@ def test_what_is_too_large_for_the_topic_is_refused_and_the_rest_is_taken(kafka,
     server.stop()
 
 
+def test_as_json_only_an_event_that_is_too_large_for_the_topic_is_refused(kafka, start):
+    make_topic(kafka, "small-json", max_message_bytes=100_000)
+    server = start(kafka, "small-json", kafka_message="json", kafka_compression="none")
+    for i in range(5):
+        server.send(events(2_000, f"many-{i}", 600))  # 1.4 MB each, of which Kafka's client makes batches that fit
+    answer = server.send([*events(2, "before"), *events(1, "large", 97_000)], expect=413)
+    assert "95904" in answer["detail"], answer
+    server.send(events(1, "fits", 90_000))
+    server.wait_until_open()
+    server.wait_until_stored()
+    audit = server.health()["audit"]
+    assert (audit["accepted"], audit["stored"], audit["holds"]) == (10_001, 10_001, True), audit
+    server.stop()
+
+
 def test_a_topic_for_tiny_messages_is_refused(kafka, start):
     make_topic(kafka, "tiny", max_message_bytes=10_000)
     try:
