@@ -8,10 +8,10 @@ import time
 
 import brokers
 import pytest
+from any_form import AnyForm
 from millrace_server import BINARY, KEY, Server
 from order import out_of_order
 from store_alone import StoreAlone
-from world import World
 
 SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
 AWAY_S = float(os.environ.get("MILLRACE_KAFKA_AWAY_S", "3"))
@@ -21,10 +21,10 @@ def settings(alone):
     return {"stream_kind": "kafka", "kafka_brokers": alone.address, "kafka_topic": "spill", "stream_partitions": "2"}
 
 
-@pytest.fixture(params=["packed", "json"])
-def world(alone, request):
+@pytest.fixture
+def world(alone):
     print(f"seed {SEED}")
-    made = World(SEED, clients=8, **settings(alone), kafka_on_unavailable="spill", kafka_unavailable_after="500ms", kafka_message=request.param)
+    made = AnyForm(SEED, clients=8, **settings(alone), kafka_on_unavailable="spill", kafka_unavailable_after="500ms")
     made.start_server()
     yield made
     made.load.stop()
@@ -79,12 +79,11 @@ def test_a_server_killed_with_spilled_events_forwards_them_at_its_next_start(alo
     assert out_of_order(world) == []
 
 
-class Split(World):
+class Split(AnyForm):
     """A server that only takes events, under load, and one that only processes them, with a store by URL."""
 
-    def __init__(self, alone, store, message):
-        super().__init__(SEED, clients=8, **settings(alone), roles="ingest", kafka_on_unavailable="spill", kafka_unavailable_after="500ms",
-                         kafka_message=message)
+    def __init__(self, alone, store):
+        super().__init__(SEED, clients=8, **settings(alone), roles="ingest", kafka_on_unavailable="spill", kafka_unavailable_after="500ms")
         self.store = store
         self.processor = Server(self.folder / "processor", **settings(alone), roles="process", store_url=store.url(), log_level="warning")
 
@@ -97,11 +96,11 @@ class Split(World):
         return acknowledged, self.sql("SELECT message_id FROM millrace.events FORMAT TSV").split()
 
 
-@pytest.fixture(params=["packed", "json"])
-def split(alone, tmp_path, request):
+@pytest.fixture
+def split(alone, tmp_path):
     print(f"seed {SEED}")
     store = StoreAlone(tmp_path / "store")
-    made = Split(alone, store, request.param)
+    made = Split(alone, store)
     made.start_server()
     made.processor.start()
     yield made
