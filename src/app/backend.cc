@@ -3,9 +3,15 @@
 #include <algorithm>
 #include <chrono>
 
+#include "app/stream_kind.h"
 #include "base/log.h"
 
 namespace millrace {
+namespace {
+
+constexpr std::int64_t kHandOverMs = 10'000;  // what a partition's owner may store before it goes to another
+
+}  // namespace
 
 Backend::Backend(BackendParts parts) : parts_(std::move(parts)) {
   opener_ = std::make_unique<Thread>("open-store", [this] { keep_opening(); });
@@ -68,10 +74,25 @@ Result<void> Backend::open() {
   }
   MR_ASSIGN(store_, ClickHouseStore::open(store_options(), parts_.metrics));
   if (parts_.roles.process) {
-    ProcessorParts parts{parts_.stream, *store_, parts_.failed, parts_.files, parts_.metrics, &parts_.views};
+    bool shared = !parts_.roles.group.empty();
+    ProcessorParts parts{parts_.stream,
+                         *store_,
+                         parts_.failed,
+                         parts_.files,
+                         parts_.metrics,
+                         &parts_.views,
+                         shared ? store_.get() : nullptr};
     runner_ = std::make_unique<ProcessorRunner>(parts, processor_options(parts_.settings, parts_.data), parts_.clock);
-    runner_->start();
     parts_.progress.arrive(*runner_);
+    if (shared) {
+      MR_ASSIGN(group_, join_kafka_group(kafka_client_options(parts_.settings), parts_.roles.group,
+                                         {[this](PartitionId partition) { runner_->begin(partition); },
+                                          [this](const std::vector<PartitionId>& partitions, bool lost) {
+                                            (void)runner_->end(partitions, lost, kHandOverMs);
+                                          }}));
+    } else {
+      runner_->start();
+    }
   }
   parts_.store.arrive(*store_);
   std::lock_guard lock(mutex_);
@@ -99,6 +120,7 @@ void Backend::stop(std::int64_t drain_ms) {
       log_warning("not everything was stored before the end; the rest is in the log and goes on at the next start");
     }
   }
+  group_.reset();
   parts_.health.engine(nullptr);
 }
 

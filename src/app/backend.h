@@ -14,6 +14,7 @@
 #include "io/thread.h"
 #include "process/runner.h"
 #include "stream/failed_events.h"
+#include "stream/kafka/kafka_group.h"
 #include "views/views.h"
 
 namespace millrace {
@@ -54,6 +55,7 @@ class Backend {
   std::unique_ptr<engine::Supervisor> engine_;
   std::unique_ptr<ClickHouseStore> store_;
   std::unique_ptr<ProcessorRunner> runner_;
+  std::unique_ptr<PartitionGroup> group_;  // after the runner, which it calls
   std::mutex mutex_;
   std::condition_variable woken_;
   bool stopping_ = false;

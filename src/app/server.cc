@@ -351,9 +351,6 @@ Result<void> WholeServer::open_source() {
 }
 
 Result<void> WholeServer::open(const std::string& bootstrap_key) {
-  if (!values_.process_group.empty()) {
-    return invalid("this version has one processor for a topic: leave process.group out");
-  }
   MR_TRY(open_folder());
   MR_TRY(open_keys(bootstrap_key));
   MR_TRY(open_control());

@@ -20,9 +20,7 @@ LogOptions log_options(const SettingValues& values, const std::string& data, con
   return options;
 }
 
-namespace {
-
-KafkaClientOptions client_options(const SettingValues& values) {
+KafkaClientOptions kafka_client_options(const SettingValues& values) {
   KafkaClientOptions options;
   options.brokers = values.kafka_brokers;
   options.topic = values.kafka_topic;
@@ -39,10 +37,8 @@ KafkaClientOptions client_options(const SettingValues& values) {
   return options;
 }
 
-}  // namespace
-
 KafkaClientOptions source_options(const SettingValues& values) {
-  KafkaClientOptions options = client_options(values);
+  KafkaClientOptions options = kafka_client_options(values);
   options.topic = values.source_kafka_topic;
   options.brokers = values.source_kafka_brokers.empty() ? values.kafka_brokers : values.source_kafka_brokers;
   return options;
@@ -50,11 +46,12 @@ KafkaClientOptions source_options(const SettingValues& values) {
 
 KafkaOptions kafka_options(const SettingValues& values, const std::string& data, const Node& node) {
   KafkaOptions options;
-  options.client = client_options(values);
+  options.client = kafka_client_options(values);
   options.folder = data + "/kafka";
   options.generation = node.generation;
   options.partitions = node.partitions;
-  options.shared = !roles_of(values).process;
+  Roles roles = roles_of(values);
+  options.shared = !roles.process || !roles.group.empty();
   options.format = values.kafka_message == "json" ? MessageFormat::kJson : MessageFormat::kPacked;
   options.replication = static_cast<int>(values.kafka_replication);
   options.min_insync = static_cast<int>(values.kafka_min_insync);

@@ -18,6 +18,7 @@ namespace millrace {
 LogOptions log_options(const SettingValues& values, const std::string& data, const Node& node);
 KafkaOptions kafka_options(const SettingValues& values, const std::string& data, const Node& node);
 
+KafkaClientOptions kafka_client_options(const SettingValues& values);
 // Of the topic that other programs write.
 KafkaClientOptions source_options(const SettingValues& values);
 

@@ -137,6 +137,26 @@ Result<Owned<rd_kafka_t>> open_consumer(const KafkaClientOptions& options) {
   return open(RD_KAFKA_CONSUMER, options, of_consumer(options));
 }
 
+Result<Owned<rd_kafka_t>> open_member(const KafkaClientOptions& options, const std::string& group, Rebalance rebalance,
+                                      void* opaque) {
+  Options defaults = of_consumer(options);
+  Options own = {{"group.id", group},
+                 {"partition.assignment.strategy", "cooperative-sticky"},
+                 {"enable.auto.commit", "false"},
+                 {"session.timeout.ms", "10000"},
+                 {"heartbeat.interval.ms", "1000"},
+                 {"auto.offset.reset", "latest"}};
+  defaults.insert(defaults.end(), own.begin(), own.end());
+  Owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
+  rd_kafka_conf_set_log_cb(conf.get(), log_of_library);
+  rd_kafka_conf_set_opaque(conf.get(), opaque);
+  rd_kafka_conf_set_rebalance_cb(conf.get(), rebalance);
+  MR_TRY(set_all(conf.get(), options, defaults));
+  MR_ASSIGN(Owned<rd_kafka_t> member, open(RD_KAFKA_CONSUMER, std::move(conf)));
+  rd_kafka_poll_set_consumer(member.get());
+  return member;
+}
+
 std::string text_of(rd_kafka_resp_err_t error) { return rd_kafka_err2str(error); }
 
 std::string trouble_of(rd_kafka_resp_err_t error, std::string_view text) {

@@ -24,6 +24,7 @@ struct Destroy {
   void operator()(rd_kafka_error_t* error) const { rd_kafka_error_destroy(error); }
   void operator()(rd_kafka_headers_t* headers) const { rd_kafka_headers_destroy(headers); }
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+  void operator()(rd_kafka_topic_partition_list_t* list) const { rd_kafka_topic_partition_list_destroy(list); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, Destroy>;
@@ -31,6 +32,10 @@ using Owned = std::unique_ptr<T, Destroy>;
 // kInvalid: a setting that librdkafka doesn't know, or that would break a promise.
 Result<Owned<rd_kafka_t>> open_producer(const KafkaClientOptions& options);
 Result<Owned<rd_kafka_t>> open_consumer(const KafkaClientOptions& options);
+// A member of a consumer group: `rebalance` is called with `opaque` from rd_kafka_consumer_poll() and _close().
+using Rebalance = void (*)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*, void* opaque);
+Result<Owned<rd_kafka_t>> open_member(const KafkaClientOptions& options, const std::string& group, Rebalance rebalance,
+                                      void* opaque);
 
 std::string text_of(rd_kafka_resp_err_t error);
 // An error that the client tells of, with the settings to look at where they are the reason.

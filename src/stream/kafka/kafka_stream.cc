@@ -13,6 +13,7 @@
 #include "io/random.h"
 #include "io/thread.h"
 #include "stream/kafka/batch_writer.h"
+#include "stream/kafka/follower.h"
 #include "stream/kafka/index_file.h"
 #include "stream/kafka/json_batch.h"
 #include "stream/kafka/kafka_producer.h"
@@ -75,6 +76,9 @@ class KafkaStream final : public TopicStream {
     at(partition).wait_for(beyond, timeout_ms);
   }
   void release(PartitionId partition, SequenceNumber until) override { at(partition).release(until); }
+  Result<bool> attend(PartitionId partition, std::string_view places) override;
+  void leave(PartitionId partition) override;
+  std::string places(PartitionId partition) override { return at(partition).encode(); }
   std::int64_t waiting_ms() override;
   Result<void> health() override;
   void stop() override;
@@ -103,6 +107,7 @@ class KafkaStream final : public TopicStream {
   void watch_once();
   Result<void> look_at(PartitionId id, const kafka::Watermarks& marks);
   void give_up_old(PartitionId id);
+  void follow(PartitionId id, const rd_kafka_message_t& message);
   void save(bool now);
   void kick();
 
@@ -135,6 +140,9 @@ class KafkaStream final : public TopicStream {
   TimeNs saved_at_ = 0;
   std::unique_ptr<Thread> poller_;
   std::unique_ptr<Thread> watcher_;
+  std::unique_ptr<kafka::Follower> follower_;  // of a shared topic
+  std::mutex attending_;                       // guards the goals
+  std::vector<std::int64_t> goals_;            // offsets: the topic's ends when partitions were attended to
 };
 
 // ---- opening ----
@@ -151,6 +159,14 @@ Result<void> KafkaStream::open() {
   MR_TRY(producer_->begin());
   MR_TRY(open_partitions(deadline));
   save(true);
+  if (options_.shared) {
+    goals_.assign(options_.partitions, 0);
+    follower_ = std::make_unique<kafka::Follower>(
+        options_.client, [this](PartitionId id, const rd_kafka_message_t& message) { follow(id, message); },
+        [](PartitionId id, const std::string& why) {
+          log_error("a partition of the topic can't be read on", {{"partition", id.value}, {"reason", why}});
+        });
+  }
   poller_ = std::make_unique<Thread>("kafka-reports", [this] { poll(); });
   watcher_ = std::make_unique<Thread>("kafka-watch", [this] { watch(); });
   return {};
@@ -429,10 +445,13 @@ void KafkaStream::watch_once() {
     return marks.error().code == Code::kUnavailable ? unavailable_now(marks.error()) : broken(marks.error());
   }
   std::uint64_t bytes = 0;
-  for (std::uint16_t i = 0; !options_.shared && i < options_.partitions; ++i) {
+  for (std::uint16_t i = 0; i < options_.partitions; ++i) {
+    if (options_.shared && (!at(PartitionId(i)).attended() || known[i] == 0)) {
+      continue;
+    }
     Result<void> looked = judge_end(options_.client.topic, PartitionId(i), (*marks)[i].high, known[i]);
     if (looked.ok()) {
-      looked = look_at(PartitionId(i), (*marks)[i]);
+      looked = options_.shared ? at(PartitionId(i)).drop_before((*marks)[i].low) : look_at(PartitionId(i), (*marks)[i]);
     }
     if (!looked.ok()) {
       return broken(looked.error());
@@ -497,11 +516,65 @@ void KafkaStream::save(bool now) {
   }
 }
 
+// ---- a topic that several servers share ----
+
+Result<bool> KafkaStream::attend(PartitionId id, std::string_view places) {
+  if (!options_.shared) {
+    return true;
+  }
+  TopicPartition& partition = at(id);
+  std::lock_guard lock(attending_);
+  if (!partition.attended()) {
+    PartitionIndex index(options_.generation, id);
+    if (!places.empty()) {
+      MR_ASSIGN(index, PartitionIndex::decode(places, options_.generation, id));
+    }
+    MR_ASSIGN(kafka::Owned<rd_kafka_t> client, kafka::open_consumer(options_.client));
+    MR_ASSIGN(std::vector<kafka::Watermarks> marks,
+              kafka::watermarks(client.get(), options_.client.topic, options_.partitions, kAskMs));
+    const kafka::Watermarks& ends = marks[id.value];
+    MR_TRY(judge_end(options_.client.topic, id, ends.high, index.end().offset));
+    MR_TRY(index.drop_before(ends.low));
+    goals_[id.value] = ends.high;
+    std::int64_t from = index.end().offset;
+    partition.attend(std::move(index));
+    if (Result<void> begun = follower_->begin(id, from); !begun.ok()) {
+      partition.leave();
+      return begun.error();
+    }
+  }
+  return partition.wait_for_offset(goals_[id.value], kReadMs);
+}
+
+void KafkaStream::leave(PartitionId id) {
+  if (options_.shared) {
+    follower_->end(id);
+    at(id).leave();
+  }
+}
+
+void KafkaStream::follow(PartitionId id, const rd_kafka_message_t& message) {
+  std::vector<Told> told;
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    // The last ones may be marks of transactions of somebody else, which nobody is given.
+    at(id).found(message.offset - 1, std::nullopt, 0, told);
+    return;
+  }
+  Result<std::optional<MessageInfo>> info = kafka::info_of(message);
+  if (!info.ok()) {
+    return broken(info.error());
+  }
+  if (!at(id).found(message.offset, *info, message.len, told)) {
+    metrics_.add(Metric::kStreamSkipped);
+  }
+  tell(told);
+}
+
 // ---- reading ----
 
 Result<std::unique_ptr<StreamReader>> KafkaStream::reader(PartitionId partition, SequenceNumber from) {
-  if (options_.shared) {
-    return unavailable("this server only writes to the topic");
+  if (options_.shared && !at(partition).attended()) {
+    return unavailable("this server doesn't attend to this partition");
   }
   return std::unique_ptr<StreamReader>(
       std::make_unique<kafka::KafkaReader>(options_.client, at(partition), partition, clock_, from));
@@ -555,6 +628,7 @@ void KafkaStream::stop() {
   bool opened = watcher_ != nullptr;
   poller_.reset();
   watcher_.reset();
+  follower_.reset();
   if (opened) {
     save(true);
   }

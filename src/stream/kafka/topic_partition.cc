@@ -198,6 +198,32 @@ void TopicPartition::release(SequenceNumber until) {
   released_ = std::max(released_, std::min(until, index_.end().sequence));
 }
 
+void TopicPartition::attend(PartitionIndex index) {
+  std::lock_guard lock(mutex_);
+  index_ = std::move(index);
+  released_ = index_.begin().sequence;
+  attended_ = true;
+}
+
+void TopicPartition::leave() {
+  std::lock_guard lock(mutex_);
+  index_ = PartitionIndex(generation_, id_);
+  released_ = SequenceNumber(0);
+  attended_ = false;
+}
+
+bool TopicPartition::attended() {
+  std::lock_guard lock(mutex_);
+  return attended_;
+}
+
+bool TopicPartition::wait_for_offset(std::int64_t offset, std::int64_t timeout_ms) {
+  std::unique_lock lock(mutex_);
+  return grown_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] {
+    return awake_ || index_.end().offset >= offset;
+  }) && index_.end().offset >= offset;
+}
+
 void TopicPartition::wait_for(SequenceNumber beyond, std::int64_t timeout_ms) {
   std::unique_lock lock(mutex_);
   grown_.wait_for(lock, std::chrono::milliseconds(timeout_ms),

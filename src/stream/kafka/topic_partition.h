@@ -78,6 +78,12 @@ class TopicPartition {
   Result<void> drop_before(std::int64_t offset);
   std::string encode();
   void release(SequenceNumber until);
+  // From now on it is read and counted on from there; nothing is known any longer.
+  void attend(PartitionIndex index);
+  void leave();
+  bool attended();
+  // True when the index has everything before `offset`; waits for that, a while.
+  bool wait_for_offset(std::int64_t offset, std::int64_t timeout_ms);
 
   // Returns when the end is past `beyond`, after so long, or after wake().
   void wait_for(SequenceNumber beyond, std::int64_t timeout_ms);
@@ -117,6 +123,7 @@ class TopicPartition {
   SequenceNumber released_;
   std::optional<Error> closed_;
   bool awake_ = false;
+  bool attended_ = false;
 };
 
 }  // namespace millrace::kafka
