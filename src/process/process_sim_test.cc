@@ -104,6 +104,9 @@ Result<void> SimWorld::fate_of_call(Owner*) {
 void SimWorld::start_owner(std::unique_ptr<SimDisk> disk) {
   owner_.disk = std::move(disk);
   owner_.files = std::make_unique<SimFiles>(*owner_.disk);
+  SequenceNumber released = !shared_ && owner_.topic != nullptr ? owner_.topic->released : SequenceNumber(0);
+  owner_.topic = std::make_unique<SimTopic>(stream_);
+  owner_.topic->released = released;
   owner_.store = std::make_unique<SimConnection>(store_);
   owner_.failed = std::make_unique<SimFailedEvents>(failed_);
   owner_.failed->hook = [this] { return fate_of_call(&owner_); };
@@ -129,7 +132,7 @@ void SimWorld::start_owner(std::unique_ptr<SimDisk> disk) {
   };
   owner_.views = sim_views();
   owner_.processor =
-      std::make_unique<Processor>(ProcessorParts{stream_, *owner_.store, *owner_.failed, *owner_.files, metrics_,
+      std::make_unique<Processor>(ProcessorParts{*owner_.topic, *owner_.store, *owner_.failed, *owner_.files, metrics_,
                                                  owner_.views.get(), shared_ ? owner_.store.get() : nullptr},
                                   options_);
 }
@@ -312,6 +315,7 @@ void SimWorld::hurt() {
       sent.damaged |= sent.record == at;
     }
   } else if (with_retention_) {
+    stream_.release(kPartition, owner_.topic->released);
     stream_.retain_from(kPartition, SequenceNumber(random_.below(sent_.size() + 1)));
   }
 }

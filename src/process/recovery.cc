@@ -38,7 +38,16 @@ Recovery::Recovery(const ProcessorParts& parts, const ProcessorOptions& options,
     : parts_(parts), options_(options), shared_(shared) {}
 
 Result<bool> Recovery::step() {
-  MR_TRY(step_once());
+  Result<void> done = step_once();
+  bool final = !done.ok() && (done.error().code == Code::kInvalid || done.error().code == Code::kCorrupt);
+  if (final && shared_ != nullptr && !superseded_ && !taken_) {
+    // What was read may have been taken away by one who took over meanwhile.
+    MR_ASSIGN(Takeover now, parts_.store.owner(options_.partition));
+    superseded_ = now.epoch != before_.epoch || now.claim != before_.claim;
+  }
+  if (!done.ok()) {
+    return std::move(done).error();
+  }
   return phase_ == Phase::kDone;
 }
 
@@ -83,20 +92,23 @@ Result<void> Recovery::load() {
   damaged_.clear();
   failed_below_ = failed_past_ = lost_past_ = 0;
   taken_ = false;
-  claim_ = random_number();
+  mine_.claim = random_number();
   MR_ASSIGN(before_, parts_.store.owner(options_.partition));
   MR_ASSIGN(bool attended, attend());
   if (!attended) {
     return {};
+  }
+  if (!sabotaged(Sabotage::kAskTooEarly)) {
+    MR_TRY(parts_.store.settle(options_.partition));  // nobody's insert may land after the store has been asked
+  }
+  if (shared_ != nullptr) {
+    MR_TRY(copy_state());
   }
   MR_TRY(parts_.files.make_folders(options_.folder));
   snapshots_.emplace(parts_.files, options_.folder, parts_.stream.generation(), options_.partition);
   MR_ASSIGN(std::optional<Snapshot> snapshot, snapshots_->load());
   for (const std::string& complaint : snapshots_->complaints()) {
     log_error("a snapshot is damaged, an older one or the log's begin is used", {{"snapshot", complaint}});
-  }
-  if (!sabotaged(Sabotage::kAskTooEarly)) {
-    MR_TRY(parts_.store.settle(options_.partition));  // nobody's insert may land after the store has been asked
   }
   MR_TRY(look_at_stores());
   MR_TRY(choose_checkpoint(snapshot));
@@ -114,6 +126,19 @@ Result<bool> Recovery::attend() {
   MR_TRY(shared_->open(before_));
   MR_ASSIGN(std::string places, shared_->places());
   return parts_.stream.attend(options_.partition, places);
+}
+
+// From here on nothing is read but the copy: the owner before may be at work until the takeover is recorded, and what
+// it leaves meanwhile was decided by what it read, which may differ from what can be read now.
+Result<void> Recovery::copy_state() {
+  Result<Checkpoint> known =
+      load_checkpoint(parts_.files, options_.folder, parts_.stream.generation(), options_.partition);
+  if (!known.ok() && known.error().code == Code::kUnavailable) {
+    return known.error();
+  }
+  Epoch epoch = std::max(known.ok() ? known->epoch : Epoch(0), before_.epoch).plus(1);
+  mine_ = Takeover{options_.partition, epoch, SequenceNumber(0), mine_.claim};
+  return shared_->take(mine_);
 }
 
 Result<void> Recovery::look_at_stores() {
@@ -172,6 +197,13 @@ Result<void> Recovery::choose_checkpoint(const std::optional<Snapshot>& snapshot
     add_owner(checkpoint_.owners, {owner.epoch, owner.first}, SequenceNumber(0));
   }
   checkpoint_.epoch = std::max(checkpoint_.epoch, owner.epoch).plus(1);
+  if (shared_ != nullptr && checkpoint_.epoch > mine_.epoch) {
+    return corrupt(
+        fmt::format("the newest snapshot of partition {} in {} is of an owner that the store does not know: "
+                    "remove it, to have the store compared with the log row by row",
+                    options_.partition.value, options_.folder));
+  }
+  checkpoint_.epoch = shared_ != nullptr ? mine_.epoch : checkpoint_.epoch;
   old_position_ = checkpoint_.counts.position;
   return {};
 }
@@ -540,12 +572,8 @@ Result<void> Recovery::become_owner() {
     return {};
   }
   // The checkpoint knows of the new epoch first, so that an older one than the store's owner is always somebody else's.
-  // Where it lies in the store, all that the owner before left is the new one's first.
   SequenceNumber kept_from = std::min(parts_.stream.state(options_.partition).begin, old_position_);
-  Takeover mine{options_.partition, checkpoint_.epoch, first_, claim_};
-  if (shared_ != nullptr) {
-    MR_TRY(shared_->take(mine));
-  }
+  mine_ = Takeover{options_.partition, checkpoint_.epoch, first_, mine_.claim};
   if (!options_.store.empty()) {
     StoreUse use{checkpoint_.epoch, options_.store};
     MR_TRY(note_store_use(parts_.files, options_.folder, options_.partition, use));
@@ -554,7 +582,7 @@ Result<void> Recovery::become_owner() {
   add_owner(next.owners, {next.epoch, first_}, kept_from);
   MR_TRY(save_checkpoint(parts_.files, options_.folder, next));
   if (!sabotaged(Sabotage::kCountOldEpochs)) {
-    Result<void> taken = parts_.store.take_over(mine);
+    Result<void> taken = parts_.store.take_over(mine_);
     if (!taken.ok()) {
       // It may have been recorded: begin again, with the next epoch.
       superseded_ = taken.error().code == Code::kInvalid;

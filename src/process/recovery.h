@@ -57,6 +57,7 @@ class Recovery {
   Result<void> step_once();
   Result<void> load();
   Result<bool> attend();
+  Result<void> copy_state();
   Result<void> look_at_stores();
   Error refuse_loss(std::uint64_t rows) const;
   Result<void> choose_checkpoint(const std::optional<Snapshot>& snapshot);
@@ -84,9 +85,9 @@ class Recovery {
   ProcessorParts parts_;
   const ProcessorOptions& options_;
   SharedFolder* const shared_;
-  Takeover before_;          // the owner whose rows and state were found
-  std::uint64_t claim_ = 0;  // of the takeover
-  bool taken_ = false;       // it is recorded
+  Takeover before_;     // the owner whose rows and state were found
+  Takeover mine_;       // its first place is known when it is recorded
+  bool taken_ = false;  // it is recorded
   bool superseded_ = false;
   Phase phase_ = Phase::kLoad;
   Checkpoint checkpoint_;

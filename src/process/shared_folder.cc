@@ -87,9 +87,7 @@ Result<void> SharedFolder::open(const Takeover& owner) {
 }
 
 Result<void> SharedFolder::take(const Takeover& mine) {
-  if (mine_) {
-    return {};
-  }
+  MR_CHECK(!mine_);
   if (from_before_) {
     for (const std::string& name : names_) {
       MR_ASSIGN(std::string bytes, read_file(before_, folder_ + "/" + name, kFileBytesMax));
@@ -98,10 +96,13 @@ Result<void> SharedFolder::take(const Takeover& mine) {
   } else if (!names_.empty()) {
     MR_TRY(try_again(state_.copy(place_, mine)));
   }
+  place_ = sabotaged(Sabotage::kSharedByAll) ? kEverybody : mine;
+  // Its owner may have left something else since it was opened.
+  MR_ASSIGN(std::vector<std::string> copied, state_.names(place_));
+  names_ = {copied.begin(), copied.end()};
   from_before_ = false;
   mine_ = true;
-  place_ = sabotaged(Sabotage::kSharedByAll) ? kEverybody : mine;
-  return {};
+  return places().ok() ? Result<void>() : unavailable("the partition's places in the store can't be read");
 }
 
 void SharedFolder::forget_others() {

@@ -24,7 +24,8 @@ class SharedFolder final : public FileSystem {
 
   // From now on it holds what this owner of the partition has left. It can't be written.
   Result<void> open(const Takeover& owner);
-  // From now on it is that of `mine`, with a copy of all that it held, and can be written.
+  // From now on it is that of `mine`, with a copy of all that the other has by now, and can be written. The other may
+  // be at work still: what it leaves later isn't seen.
   Result<void> take(const Takeover& mine);
   // The partition is mine by now: what older owners left is given up.
   void forget_others();

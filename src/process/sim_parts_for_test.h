@@ -1,6 +1,7 @@
 #pragma once
 // What a processor touches, for the simulation: every call may fail, or be the last thing that the process does.
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
@@ -10,6 +11,7 @@
 #include "io/sim.h"
 #include "store/memory/memory_store.h"
 #include "stream/failed_events.h"
+#include "stream/memory/memory_stream.h"
 
 namespace millrace {
 
@@ -114,6 +116,31 @@ class SimConnection final : public StoreWriter, public SharedState {
     return result;
   }
   MemoryStore& store_;
+};
+
+// One owner's view of the stream that all of them share.
+class SimTopic final : public Stream {
+ public:
+  explicit SimTopic(MemoryStream& stream) : stream_(stream) {}
+  SequenceNumber released;  // by this owner
+
+  Generation generation() const override { return stream_.generation(); }
+  std::uint16_t partitions() const override { return stream_.partitions(); }
+  Result<void> append(const Append& batch) override { return stream_.append(batch); }
+  Result<std::unique_ptr<StreamReader>> reader(PartitionId partition, SequenceNumber from) override {
+    return stream_.reader(partition, from);
+  }
+  PartitionState state(PartitionId partition) override { return stream_.state(partition); }
+  SequenceNumber first_at(PartitionId partition, TimeNs at) override { return stream_.first_at(partition, at); }
+  void wait_for(PartitionId partition, SequenceNumber beyond, std::int64_t timeout_ms) override {
+    stream_.wait_for(partition, beyond, timeout_ms);
+  }
+  void release(PartitionId, SequenceNumber until) override { released = std::max(released, until); }
+  Result<void> health() override { return stream_.health(); }
+  void stop() override {}
+
+ private:
+  MemoryStream& stream_;
 };
 
 // Those of one owner: what isn't synced goes with it. What is synced is everybody's.

@@ -28,6 +28,7 @@ class SimWorld {
   struct Owner {
     std::unique_ptr<SimDisk> disk;
     std::unique_ptr<SimFiles> files;
+    std::unique_ptr<SimTopic> topic;
     std::unique_ptr<SimConnection> store;
     std::unique_ptr<SimFailedEvents> failed;
     std::unique_ptr<Views> views;
@@ -81,7 +82,7 @@ class SimWorld {
   bool with_old_owners_;
   bool with_parts_;
   // What was stolen must still be in the log; and a log is cut by one folder's checkpoints, not by a paused owner's
-  // too, unless that one leaves what it knows to the next.
+  // too. A topic that several share is cut by its age, long after the partition's owner has passed.
   bool with_retention_;
   ProcessorOptions options_;
   MemoryStream stream_;
