@@ -9,11 +9,11 @@
 namespace millrace {
 namespace {
 
-constexpr std::int64_t kHandOverMs = 10'000;  // what a partition's owner may store before it goes to another
+constexpr std::int64_t kHandOverMs = 10'000;  // for what a partition's owner stores before it goes to another
 
 }  // namespace
 
-Backend::Backend(BackendParts parts) : parts_(std::move(parts)) {
+Backend::Backend(BackendParts parts) : parts_(std::move(parts)), hand_over_ms_(kHandOverMs) {
   opener_ = std::make_unique<Thread>("open-store", [this] { keep_opening(); });
 }
 
@@ -88,7 +88,7 @@ Result<void> Backend::open() {
       MR_ASSIGN(group_, join_kafka_group(kafka_client_options(parts_.settings), parts_.roles.group,
                                          {[this](PartitionId partition) { runner_->begin(partition); },
                                           [this](const std::vector<PartitionId>& partitions, bool lost) {
-                                            (void)runner_->end(partitions, lost, kHandOverMs);
+                                            (void)runner_->end(partitions, lost, hand_over_ms_);
                                           }}));
     } else {
       runner_->start();
@@ -115,12 +115,13 @@ void Backend::stop(std::int64_t drain_ms) {
   }
   woken_.notify_all();
   opener_->join();
+  hand_over_ms_ = drain_ms;
+  group_.reset();  // the partitions go to others now, not when this member is missed
   if (runner_ != nullptr) {
     if (!runner_->stop(drain_ms) && drain_ms > 0) {
       log_warning("not everything was stored before the end; the rest is in the log and goes on at the next start");
     }
   }
-  group_.reset();
   parts_.health.engine(nullptr);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // The part behind the log: engine, store, processors. Opened on a thread of its own, which tries until it has come up.
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -56,6 +57,7 @@ class Backend {
   std::unique_ptr<ClickHouseStore> store_;
   std::unique_ptr<ProcessorRunner> runner_;
   std::unique_ptr<PartitionGroup> group_;  // after the runner, which it calls
+  std::atomic<std::int64_t> hand_over_ms_;
   std::mutex mutex_;
   std::condition_variable woken_;
   bool stopping_ = false;

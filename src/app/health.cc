@@ -63,12 +63,12 @@ Sums write_partitions(JsonWriter& json, const std::vector<PartitionProgress>& pa
   return sums;
 }
 
-// All partitions together.
-PartitionViews::Audit audit_of(Views* views) {
+// All of these partitions together.
+PartitionViews::Audit audit_of(Views* views, const std::vector<PartitionProgress>& partitions) {
   PartitionViews::Audit all;
-  all.live = views != nullptr;
-  for (std::uint16_t i = 0; views != nullptr && i < views->partitions(); ++i) {
-    PartitionViews& partition = views->partition(PartitionId(i));
+  all.live = views != nullptr && !partitions.empty();
+  for (std::size_t i = 0; views != nullptr && i < partitions.size(); ++i) {
+    PartitionViews& partition = views->partition(partitions[i].partition);
     std::lock_guard lock(partition.lock());
     const PartitionViews::Audit& one = partition.last_audit();
     all.live = all.live && one.live;

@@ -321,7 +321,8 @@ Result<void> WholeServer::open_door() {
   if (roles_.process) {
     ProcessorOptions processor = processor_options(values_, data_);
     verify_ = std::make_unique<VerifyApi>(*backend_, *stream_, files_, *local_progress_, live_.get(),
-                                          VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids});
+                                          VerifyOptions{PartitionId(0), processor.folder, 1'000'000, processor.ids},
+                                          !roles_.group.empty());
   }
   ViewFeedParts feed{*views_, *local_progress_, stream_->generation(), clock_,
                      [this](const http::Head& head) { return router_->admits(head); }};

@@ -1,6 +1,7 @@
 #include "app/verify_api.h"
 
 #include "base/json.h"
+#include "process/shared_folder.h"
 
 namespace millrace {
 namespace {
@@ -43,11 +44,20 @@ std::string verify_report_json(const std::vector<VerifyReport>& reports, const s
 
 bool VerifyApi::wait_until_stored() {
   bool stored = true;
-  for (std::uint16_t i = 0; i < stream_.partitions(); ++i) {
-    PartitionId partition(i);
-    stored = stored && progress_.wait_stored(partition, stream_.state(partition).durable_end, kStoredMsMax);
+  for (const PartitionProgress& one : progress_.partitions()) {
+    stored = stored && progress_.wait_stored(one.partition, stream_.state(one.partition).durable_end, kStoredMsMax);
   }
   return stored;
+}
+
+Result<VerifyReport> VerifyApi::verify_one(ClickHouseStore& store, const VerifyOptions& options) {
+  if (!shared_) {
+    return verify_partition(stream_, store, files_, options);
+  }
+  SharedFolder folder(store, files_, options.folder, options.partition);
+  MR_ASSIGN(Takeover owner, store.owner(options.partition));
+  MR_TRY(folder.open(owner));
+  return verify_partition(stream_, store, folder, options);
 }
 
 http::Response VerifyApi::verify() {
@@ -58,10 +68,13 @@ http::Response VerifyApi::verify() {
   if (!ok) {
     error = store.error();
   }
-  for (std::uint16_t i = 0; ok && i < stream_.partitions(); ++i) {
+  for (const PartitionProgress& partition : progress_.partitions()) {  // others have the others
+    if (!ok) {
+      break;
+    }
     VerifyOptions options = options_;
-    options.partition = PartitionId(i);
-    Result<VerifyReport> report = verify_partition(stream_, **store, files_, options);
+    options.partition = partition.partition;
+    Result<VerifyReport> report = verify_one(**store, options);
     ok = report.ok();
     if (ok) {
       reports.push_back(std::move(*report));

@@ -20,19 +20,22 @@ std::string verify_report_json(const std::vector<VerifyReport>& reports, const s
 
 class VerifyApi {
  public:
+  // `shared`: what the processors know of the partitions lies in the store.
   VerifyApi(Backend& backend, Stream& stream, FileSystem& files, Progress& progress, LiveApi* live,
-            VerifyOptions options)
+            VerifyOptions options, bool shared)
       : backend_(backend),
         stream_(stream),
         files_(files),
         progress_(progress),
         live_(live),
-        options_(std::move(options)) {}
+        options_(std::move(options)),
+        shared_(shared) {}
 
   void get_verify(const Principal& principal, std::unique_ptr<http::Exchange> exchange);
 
  private:
   http::Response verify();
+  Result<VerifyReport> verify_one(ClickHouseStore& store, const VerifyOptions& options);
   bool wait_until_stored();
 
   Backend& backend_;
@@ -41,6 +44,7 @@ class VerifyApi {
   Progress& progress_;
   LiveApi* const live_;  // null where no views are answered
   const VerifyOptions options_;
+  const bool shared_;
   std::mutex mutex_;  // of thread_
   std::atomic<bool> busy_ = false;
   std::unique_ptr<Thread> thread_;  // of the newest verification; joined before the next and at the end

@@ -66,7 +66,7 @@ void ProcessorRunner::run(Lane& lane) {
     if (parts_.views != nullptr) {
       PartitionViews& views = parts_.views->partition(lane.status.partition);
       std::lock_guard lock(views.lock());
-      views.begin({}, SequenceNumber(0), Epoch(0));
+      views.let_go();
     }
   }
   std::lock_guard lock(mutex_);

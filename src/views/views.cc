@@ -44,6 +44,7 @@ std::string PartitionViews::encode() const {
 void PartitionViews::let_go() {
   lanes_.clear();
   owner_ = Epoch();
+  audit_ = Audit();
 }
 
 void PartitionViews::put_lane(Lane lane) {

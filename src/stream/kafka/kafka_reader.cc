@@ -64,25 +64,39 @@ Result<void> KafkaReader::seek(SequenceNumber from) {
 
 Result<void> KafkaReader::begin() {
   next_ = partition_.before(from_);
-  ahead_.reset();
-  MR_TRY(messages_.seek(next_.offset));
+  fetching_ = false;
   begun_ = true;
   return {};
 }
 
 // The next message in ahead_; false when it is not before `end`.
 Result<bool> KafkaReader::fetch(std::int64_t end) {
+  if (!fetching_) {
+    ahead_.reset();
+    MR_TRY(messages_.seek(next_.offset));
+    fetching_ = true;
+  }
   TimeNs deadline = clock_.monotonic() + kPatienceNs;
   while (ahead_ == nullptr) {
     Result<Owned<rd_kafka_message_t>> message = messages_.next(kFetchMs);
     if (message.ok() && (*message)->err == RD_KAFKA_RESP_ERR_NO_ERROR && (*message)->offset >= next_.offset) {
       ahead_ = std::move(*message);
     } else if (!message.ok() && clock_.monotonic() >= deadline) {
-      begun_ = false;
+      fetching_ = false;
       return message.error();
     }
   }
   return ahead_->offset < end;
+}
+
+// Nothing when it is passed over.
+std::optional<StreamEntry> KafkaReader::entry_of(SequenceRange range, MessageFormat format, std::string_view value) {
+  next_.sequence = range.end;
+  if (range.end <= from_ || format == MessageFormat::kGone) {
+    return std::nullopt;
+  }
+  bool damaged = format == MessageFormat::kDamaged;
+  return StreamEntry{range, next_.received, damaged, damaged ? std::string_view() : value};
 }
 
 // Of the message in ahead_, which is taken; nothing when it is passed over.
@@ -98,16 +112,7 @@ Result<std::optional<StreamEntry>> KafkaReader::entry_of_message() {
     return std::optional<StreamEntry>();
   }
   SequenceRange range{next_.sequence, next_.sequence.plus(info->events)};
-  next_.sequence = range.end;
-  if (range.end <= from_) {
-    return std::optional<StreamEntry>();
-  }
-  if (info->format == MessageFormat::kGone) {
-    return std::optional<StreamEntry>();
-  }
-  bool damaged = info->format == MessageFormat::kDamaged;
-  return std::optional<StreamEntry>(StreamEntry{
-      range, next_.received, damaged, damaged ? std::string_view() : record_of(*message_, info->format, record_)});
+  return entry_of(range, info->format, record_of(*message_, info->format, record_));
 }
 
 Result<StreamEntry> KafkaReader::next() {
@@ -124,6 +129,21 @@ Result<StreamEntry> KafkaReader::next() {
     MR_TRY(begin());
   }
   while (next_.offset < window.end) {
+    if (std::optional<TopicPartition::Kept> kept = partition_.kept(next_.offset)) {
+      messages_.stop();
+      fetching_ = false;
+      next_.offset = kept->offset + 1;
+      next_.received = kept->received;
+      kept_value_ = std::move(kept->value);
+      std::optional<StreamEntry> entry;
+      if (kept_value_ != nullptr) {
+        entry = entry_of(kept->range, kept->format, *kept_value_);
+      }
+      if (entry) {
+        return *entry;
+      }
+      continue;
+    }
     MR_ASSIGN(bool counted, fetch(window.end));
     if (!counted) {
       next_.offset = window.end;  // the offsets up to there have no messages

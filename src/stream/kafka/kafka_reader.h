@@ -1,5 +1,6 @@
 #pragma once
-// Reads one partition of the topic as far as its index goes, over a connection of its own.
+// Reads one partition of the topic as far as its index goes: what is kept of its end, the rest over a connection of its
+// own.
 
 #include <optional>
 
@@ -20,10 +21,10 @@ class MessageReader {
   // kUnavailable: Kafka has given none in `timeout_ms`, or says why it can't. One with the error PARTITION_EOF says
   // that its offset is the end at the moment.
   Result<Owned<rd_kafka_message_t>> next(int timeout_ms);
-
- private:
+  // Nothing is fetched until the next seek().
   void stop();
 
+ private:
   const KafkaClientOptions options_;
   const PartitionId partition_;
   Owned<rd_kafka_t> client_;
@@ -44,16 +45,19 @@ class KafkaReader final : public StreamReader {
   Result<void> begin();
   Result<bool> fetch(std::int64_t end);
   Result<std::optional<StreamEntry>> entry_of_message();
+  std::optional<StreamEntry> entry_of(SequenceRange range, MessageFormat format, std::string_view value);
 
   TopicPartition& partition_;
   Clock& clock_;
   MessageReader messages_;
   SequenceNumber from_;                // entries that end at or before it are passed over
   PartitionIndex::Anchor next_;        // of the message that comes next
-  bool begun_ = false;                 // messages_ stands at next_
+  bool begun_ = false;                 // next_ is known
+  bool fetching_ = false;              // messages_ stands at next_
   Owned<rd_kafka_message_t> ahead_;    // read, and not counted by the index yet
-  Owned<rd_kafka_message_t> message_;  // whose value the caller may be looking at
+  Owned<rd_kafka_message_t> message_;  // whose value the caller may be looking at, or the next one's
   RecordScratch record_;               // or its record, when the value is JSON
+  std::shared_ptr<const std::string> kept_value_;  // shared: with the partition
 };
 
 }  // namespace millrace::kafka

@@ -36,6 +36,8 @@ constexpr int kPauseMs = 200;
 constexpr std::int64_t kTryMs = 1'000;  // in less nobody may have said why
 constexpr std::int64_t kReadMs = 1'000;
 constexpr int kAskMs = 2'000;
+constexpr std::size_t kKeptBytesMax = 64 << 20;  // of a shared topic's end, for readers; all partitions together
+constexpr std::size_t kKeptBytesMin = 1 << 20;
 constexpr std::int64_t kBytesBesideABatch = 4'096;  // header, and what Kafka's batch has around it
 
 // What was read or acknowledged once is there, unless brokers have lost it.
@@ -75,7 +77,7 @@ class KafkaStream final : public TopicStream {
   void wait_for(PartitionId partition, SequenceNumber beyond, std::int64_t timeout_ms) override {
     at(partition).wait_for(beyond, timeout_ms);
   }
-  void release(PartitionId partition, SequenceNumber until) override { at(partition).release(until); }
+  void release(PartitionId partition, SequenceNumber until) override { at(partition).release(until, clock_.monotonic()); }
   Result<bool> attend(PartitionId partition, std::string_view places) override;
   void leave(PartitionId partition) override;
   std::string places(PartitionId partition) override { return at(partition).encode(); }
@@ -453,6 +455,12 @@ void KafkaStream::watch_once() {
     if (looked.ok()) {
       looked = options_.shared ? at(PartitionId(i)).drop_before((*marks)[i].low) : look_at(PartitionId(i), (*marks)[i]);
     }
+    if (!looked.ok() && options_.shared) {
+      // Its processor finds out, as the group takes the partition away, or tells that it can't read.
+      log_error("a partition of the topic can't be read on", {{"partition", i}, {"reason", looked.error().message}});
+      at(PartitionId(i)).leave();
+      continue;
+    }
     if (!looked.ok()) {
       return broken(looked.error());
     }
@@ -524,6 +532,9 @@ Result<bool> KafkaStream::attend(PartitionId id, std::string_view places) {
   }
   TopicPartition& partition = at(id);
   std::lock_guard lock(attending_);
+  if (follower_ == nullptr) {
+    return unavailable("the stream is stopped");
+  }
   if (!partition.attended()) {
     PartitionIndex index(options_.generation, id);
     if (!places.empty()) {
@@ -537,7 +548,7 @@ Result<bool> KafkaStream::attend(PartitionId id, std::string_view places) {
     MR_TRY(index.drop_before(ends.low));
     goals_[id.value] = ends.high;
     std::int64_t from = index.end().offset;
-    partition.attend(std::move(index));
+    partition.attend(std::move(index), std::max(kKeptBytesMin, kKeptBytesMax / options_.partitions));
     if (Result<void> begun = follower_->begin(id, from); !begun.ok()) {
       partition.leave();
       return begun.error();
@@ -547,7 +558,8 @@ Result<bool> KafkaStream::attend(PartitionId id, std::string_view places) {
 }
 
 void KafkaStream::leave(PartitionId id) {
-  if (options_.shared) {
+  std::lock_guard lock(attending_);
+  if (follower_ != nullptr) {
     follower_->end(id);
     at(id).leave();
   }
@@ -564,7 +576,7 @@ void KafkaStream::follow(PartitionId id, const rd_kafka_message_t& message) {
   if (!info.ok()) {
     return broken(info.error());
   }
-  if (!at(id).found(message.offset, *info, message.len, told)) {
+  if (!at(id).found(message.offset, *info, message.len, told, kafka::value_of(message))) {
     metrics_.add(Metric::kStreamSkipped);
   }
   tell(told);
@@ -628,7 +640,10 @@ void KafkaStream::stop() {
   bool opened = watcher_ != nullptr;
   poller_.reset();
   watcher_.reset();
-  follower_.reset();
+  {
+    std::lock_guard lock(attending_);
+    follower_.reset();
+  }
   if (opened) {
     save(true);
   }

@@ -1,11 +1,17 @@
 #include "stream/kafka/topic_partition.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/check.h"
 #include "stream/kafka/json_batch.h"
 
 namespace millrace::kafka {
+namespace {
+
+constexpr TimeNs kReleasedAfterNs = 600'000'000'000;  // longer than a takeover lasts
+
+}  // namespace
 
 Result<void> TopicPartition::take(std::span<const Append> messages, MessageFormat format, const MessageName* name,
                                   TimeNs now, const Send& send, std::size_t& taken) {
@@ -81,12 +87,15 @@ void TopicPartition::count_delivered(std::vector<Told>& told) {
 }
 
 bool TopicPartition::found(std::int64_t offset, const std::optional<MessageInfo>& info, std::uint64_t bytes,
-                           std::vector<Told>& told) {
+                           std::vector<Told>& told, std::string_view value) {
   std::lock_guard lock(mutex_);
-  if (offset < index_.end().offset) {
+  if (offset < index_.end().offset || (shared_ && !attended_)) {
     return true;
   }
   std::optional<SequenceRange> range = index_.add(offset, info, bytes);
+  if (attended_ && range) {
+    keep({offset, *range, index_.end().received, info->format, std::make_shared<const std::string>(value)});
+  }
   auto reported = delivered_.find(offset);
   auto named = info ? tickets_.find({info->producer, info->number}) : tickets_.end();
   if (reported != delivered_.end()) {
@@ -99,6 +108,26 @@ bool TopicPartition::found(std::int64_t offset, const std::optional<MessageInfo>
   count_delivered(told);
   grown_.notify_all();
   return range.has_value();
+}
+
+void TopicPartition::keep(Kept message) {
+  kept_bytes_ += message.value->size();
+  kept_.push_back(std::move(message));
+  while (kept_bytes_ > kept_bytes_max_) {
+    kept_bytes_ -= kept_.front().value->size();
+    kept_from_ = kept_.front().offset + 1;
+    kept_.pop_front();
+  }
+}
+
+std::optional<TopicPartition::Kept> TopicPartition::kept(std::int64_t offset) {
+  std::lock_guard lock(mutex_);
+  if (!attended_ || offset < kept_from_) {
+    return std::nullopt;
+  }
+  auto first = std::lower_bound(kept_.begin(), kept_.end(), offset,
+                                [](const Kept& message, std::int64_t at) { return message.offset < at; });
+  return first != kept_.end() ? *first : Kept{index_.end().offset - 1, {}, index_.end().received, {}, nullptr};
 }
 
 // One of ours that waits lies at a place that its report, if there was one, didn't name.
@@ -185,7 +214,7 @@ PartitionIndex::Anchor TopicPartition::give_up_until(TimeNs received_until, std:
 
 Result<void> TopicPartition::drop_before(std::int64_t offset) {
   std::lock_guard lock(mutex_);
-  return index_.drop_before(offset);
+  return shared_ && !attended_ ? Result<void>() : index_.drop_before(offset);
 }
 
 std::string TopicPartition::encode() {
@@ -193,15 +222,24 @@ std::string TopicPartition::encode() {
   return index_.encode();
 }
 
-void TopicPartition::release(SequenceNumber until) {
+void TopicPartition::release(SequenceNumber until, TimeNs now) {
   std::lock_guard lock(mutex_);
-  released_ = std::max(released_, std::min(until, index_.end().sequence));
+  until = std::min(until, index_.end().sequence);
+  if (!shared_) {
+    released_ = std::max(released_, until);
+  } else if (now - releasing_since_ >= kReleasedAfterNs) {
+    released_ = std::max(released_, std::exchange(releasing_, until));
+    releasing_since_ = now;
+  }
 }
 
-void TopicPartition::attend(PartitionIndex index) {
+void TopicPartition::attend(PartitionIndex index, std::size_t kept_bytes_max) {
   std::lock_guard lock(mutex_);
   index_ = std::move(index);
-  released_ = index_.begin().sequence;
+  kept_from_ = index_.end().offset;
+  kept_bytes_max_ = kept_bytes_max;
+  released_ = releasing_ = index_.begin().sequence;
+  releasing_since_ = 0;
   attended_ = true;
 }
 
@@ -210,6 +248,8 @@ void TopicPartition::leave() {
   index_ = PartitionIndex(generation_, id_);
   released_ = SequenceNumber(0);
   attended_ = false;
+  kept_.clear();
+  kept_bytes_ = 0;
 }
 
 bool TopicPartition::attended() {

@@ -7,8 +7,10 @@
 // twice), the topic is read up to it.
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -57,7 +59,9 @@ class TopicPartition {
 
   // The message at an offset, in order; what the index has already is passed over. False when it was passed over for
   // good: sent twice, or not ours.
-  bool found(std::int64_t offset, const std::optional<MessageInfo>& info, std::uint64_t bytes, std::vector<Told>& told);
+  // `value` is kept for readers, when it has one and this partition is attended to.
+  bool found(std::int64_t offset, const std::optional<MessageInfo>& info, std::uint64_t bytes, std::vector<Told>& told,
+             std::string_view value = {});
   std::int64_t end_offset();
   bool must_be_read();  // somebody waits for what lies between the index's end and a message of ours
 
@@ -70,6 +74,16 @@ class TopicPartition {
   };
   Window window();  // of offsets
   bool repeated(std::int64_t offset);
+  struct Kept {
+    std::int64_t offset = 0;
+    SequenceRange range;
+    TimeNs received = 0;
+    MessageFormat format = MessageFormat::kPacked;
+    std::shared_ptr<const std::string> value;  // shared: a reader holds it while it is forgotten here
+  };
+  // The first message that counts at or behind `offset`, when all from there on are kept; else it must be fetched.
+  // Without a value, and with the last offset that is known: there is none.
+  std::optional<Kept> kept(std::int64_t offset);
   std::uint64_t next_number(std::uint64_t producer);
   bool of_generation(const MessageInfo& info) const { return info.generation == generation_; }
   PartitionIndex::Anchor before(SequenceNumber from);
@@ -77,9 +91,11 @@ class TopicPartition {
   PartitionIndex::Anchor give_up_until(TimeNs received_until, std::uint64_t bytes_max);
   Result<void> drop_before(std::int64_t offset);
   std::string encode();
-  void release(SequenceNumber until);
+  // Where several servers share the topic it holds a while later only: who takes the partition over at the moment may
+  // need what lies before.
+  void release(SequenceNumber until, TimeNs now);
   // From now on it is read and counted on from there; nothing is known any longer.
-  void attend(PartitionIndex index);
+  void attend(PartitionIndex index, std::size_t kept_bytes_max);
   void leave();
   bool attended();
   // True when the index has everything before `offset`; waits for that, a while.
@@ -103,6 +119,7 @@ class TopicPartition {
 
   void tell(Place place, Result<SequenceRange> result, std::vector<Told>& told);
   void count_delivered(std::vector<Told>& told);
+  void keep(Kept message);
   void found_waiting(Place place, std::optional<SequenceRange> range, std::vector<Told>& told);
   SequenceRange nowhere() const;
 
@@ -121,6 +138,12 @@ class TopicPartition {
   std::size_t sought_ = 0;                           // delivered, at an offset that nobody knows
   std::size_t freed_bytes_ = 0;
   SequenceNumber released_;
+  SequenceNumber releasing_;  // of a shared topic: said at releasing_since_
+  TimeNs releasing_since_ = 0;
+  std::deque<Kept> kept_;       // the newest, all from kept_from_ on
+  std::int64_t kept_from_ = 0;  // an offset
+  std::size_t kept_bytes_ = 0;
+  std::size_t kept_bytes_max_ = 0;
   std::optional<Error> closed_;
   bool awake_ = false;
   bool attended_ = false;
