@@ -173,8 +173,9 @@ std::string Health::describe() {
   taking.ok() ? json.null() : json.string(taking.error().message);
   json.key("roles").string(names_of(roles_));
   json.key("generation").unsigned_integer(stream_.generation().value);
-  Sums sums = write_partitions(json, progress_.partitions());
-  write_audit(json, sums, audit_of(views_));
+  std::vector<PartitionProgress> partitions = progress_.partitions();
+  Sums sums = write_partitions(json, partitions);
+  write_audit(json, sums, audit_of(views_, partitions));
   if (mirror_ != nullptr) {
     mirror_->describe(json);
   }

@@ -3,13 +3,37 @@
 #include <filesystem>
 
 #include "app/options.h"
+#include "app/roles.h"
 #include "app/store_place.h"
 #include "app/stream_kind.h"
 #include "app/verify_api.h"
 #include "io/clock.h"
+#include "process/shared_folder.h"
 #include "stream/kafka/kafka_stream.h"
 
 namespace millrace {
+namespace {
+
+constexpr TimeNs kReadNsMax = 600'000'000'000;
+
+// A partition whose processor may be at work anywhere: what that knows lies in the store.
+Result<VerifyReport> verify_shared(Stream& stream, ClickHouseStore& store, FileSystem& files,
+                                   const VerifyOptions& options) {
+  SharedFolder folder(store, files, options.folder, options.partition);
+  MR_ASSIGN(Takeover owner, store.owner(options.partition));
+  MR_TRY(folder.open(owner));
+  MR_ASSIGN(std::string places, folder.places());
+  TimeNs deadline = system_clock().monotonic() + kReadNsMax;
+  for (bool read = false; !read;) {
+    MR_ASSIGN(read, stream.attend(options.partition, places));
+    if (!read && system_clock().monotonic() > deadline) {
+      return unavailable("the topic can't be read to its end");
+    }
+  }
+  return verify_partition(stream, store, folder, options);
+}
+
+}  // namespace
 
 Result<OfflineReport> verify_offline(const Settings& settings, const std::string& program) {
   FileSystem& files = posix_file_system();
@@ -47,6 +71,7 @@ Result<OfflineReport> verify_offline(const Settings& settings, const std::string
   } else {
     MR_ASSIGN(stream, open_log_stream(files, system_clock(), metrics, log_options(values, data, node)));
   }
+  bool shared = !roles_of(values).group.empty();
   std::vector<VerifyReport> reports;
   report.equal = true;
   for (std::uint16_t i = 0; i < node.partitions; ++i) {
@@ -54,7 +79,8 @@ Result<OfflineReport> verify_offline(const Settings& settings, const std::string
     verify.partition = PartitionId(i);
     verify.folder = data + "/process";
     verify.ids = processor_options(values, data).ids;
-    MR_ASSIGN(VerifyReport one, verify_partition(*stream, *store, files, verify));
+    MR_ASSIGN(VerifyReport one, shared ? verify_shared(*stream, *store, files, verify)
+                                       : verify_partition(*stream, *store, files, verify));
     report.equal = report.equal && one.equal;
     reports.push_back(std::move(one));
   }

@@ -10,12 +10,15 @@ import urllib.parse
 
 class StoreProxy:
     """`path`: the store's Unix socket. While `delay_s` > 0 each insert takes so much longer. lose_answer(n) says of the n-th insert whether its
-    answer never reaches the server, though the insert was done."""
+    answer never reaches the server, though the insert was done. While `gate` is cleared inserts wait here."""
 
     def __init__(self, path):
         self.path = path
         self.delay_s = 0.0
         self.lose_answer = lambda number: False
+        self.gate = threading.Event()
+        self.gate.set()
+        self.waiting = 0  # inserts, at the gate
         self.inserts = 0
         self.under_way = 0
         self.lost = 0
@@ -58,6 +61,10 @@ class StoreProxy:
                 self.inserts += 1
                 loses = self.lose_answer(self.inserts)
                 self.lost += loses
+                self.waiting += 1
+            self.gate.wait()
+            with self.lock:
+                self.waiting -= 1
             time.sleep(self.delay_s)  # the fault itself
         upstream = http.client.HTTPConnection("store", timeout=300)
         upstream.sock = socket.socket(socket.AF_UNIX)

@@ -29,6 +29,6 @@ class StoreAlone:
     def sql(self):
         return Sql(self.proxy.address, self.user, self.password, "faults")
 
-    def url(self):
-        """Through the proxy, as a server elsewhere would be reached."""
-        return f"http://{self.user}:{self.password}@{self.proxy.address}/faults"
+    def url(self, proxy=None):
+        """Through the proxy, as a server elsewhere would be reached; or through another."""
+        return f"http://{self.user}:{self.password}@{(proxy or self.proxy).address}/faults"

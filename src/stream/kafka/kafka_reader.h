@@ -50,13 +50,13 @@ class KafkaReader final : public StreamReader {
   TopicPartition& partition_;
   Clock& clock_;
   MessageReader messages_;
-  SequenceNumber from_;                // entries that end at or before it are passed over
-  PartitionIndex::Anchor next_;        // of the message that comes next
-  bool begun_ = false;                 // next_ is known
-  bool fetching_ = false;              // messages_ stands at next_
-  Owned<rd_kafka_message_t> ahead_;    // read, and not counted by the index yet
-  Owned<rd_kafka_message_t> message_;  // whose value the caller may be looking at, or the next one's
-  RecordScratch record_;               // or its record, when the value is JSON
+  SequenceNumber from_;                            // entries that end at or before it are passed over
+  PartitionIndex::Anchor next_;                    // of the message that comes next
+  bool begun_ = false;                             // next_ is known
+  bool fetching_ = false;                          // messages_ stands at next_
+  Owned<rd_kafka_message_t> ahead_;                // read, and not counted by the index yet
+  Owned<rd_kafka_message_t> message_;              // whose value the caller may be looking at, or the next one's
+  RecordScratch record_;                           // or its record, when the value is JSON
   std::shared_ptr<const std::string> kept_value_;  // shared: with the partition
 };
 

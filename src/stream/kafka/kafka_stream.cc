@@ -77,7 +77,9 @@ class KafkaStream final : public TopicStream {
   void wait_for(PartitionId partition, SequenceNumber beyond, std::int64_t timeout_ms) override {
     at(partition).wait_for(beyond, timeout_ms);
   }
-  void release(PartitionId partition, SequenceNumber until) override { at(partition).release(until, clock_.monotonic()); }
+  void release(PartitionId partition, SequenceNumber until) override {
+    at(partition).release(until, clock_.monotonic());
+  }
   Result<bool> attend(PartitionId partition, std::string_view places) override;
   void leave(PartitionId partition) override;
   std::string places(PartitionId partition) override { return at(partition).encode(); }
