@@ -3,6 +3,7 @@
 import http.client
 import http.server
 import socket
+import sys
 import threading
 import time
 import urllib.parse
@@ -43,7 +44,12 @@ class StoreProxy:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Quiet(http.server.ThreadingHTTPServer):
+            def handle_error(self, request, client_address):
+                if not isinstance(sys.exc_info()[1], OSError):  # a client that is killed is what is tried
+                    super().handle_error(request, client_address)
+
+        self.server = Quiet(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -15,15 +15,18 @@ from slow_proxy import StoreProxy
 from store_alone import StoreAlone
 
 PARTITIONS = 6
-# Small, so that a round passes many checkpoints and snapshots; and a member that is silent is missed soon.
+# Small, so that a round passes many checkpoints and snapshots.
 PROCESSOR = {
     "roles": "process",
     "process_checkpoint_interval": "200ms",
     "process_snapshot_log_bytes": "1MiB",
-    "kafka_session_timeout_ms": "2000",
-    "kafka_heartbeat_interval_ms": "300",
     "log_level": "info",
 }
+MISSED_SOON = """
+[kafka]
+session.timeout.ms = "2000"
+heartbeat.interval.ms = "300"
+"""
 
 
 class Member:
@@ -32,7 +35,9 @@ class Member:
     def __init__(self, cluster, number):
         self.proxy = StoreProxy(cluster.store.socket)
         self.address = f"127.0.0.1:{free_port()}"
-        self.server = Server(cluster.folder / f"processor-{number}", listen=self.address, store_url=cluster.store.url(self.proxy),
+        config = cluster.folder / "processor.toml"
+        config.write_text(MISSED_SOON)
+        self.server = Server(cluster.folder / f"processor-{number}", config=config, listen=self.address, store_url=cluster.store.url(self.proxy),
                              **cluster.common, **PROCESSOR)
         self.frozen = False
 

@@ -14,12 +14,13 @@ namespace {
 using Options = std::vector<std::pair<std::string, std::string>>;
 
 // What "acknowledged" and the counting of messages stand on.
-constexpr std::array<std::string_view, 14> kOurs = {"acks",
+constexpr std::array<std::string_view, 15> kOurs = {"acks",
                                                     "request.required.acks",
                                                     "enable.idempotence",
                                                     "transactional.id",
                                                     "enable.auto.commit",
                                                     "group.id",
+                                                    "partition.assignment.strategy",
                                                     "auto.offset.reset",
                                                     "isolation.level",
                                                     "enable.partition.eof",
