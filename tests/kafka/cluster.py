@@ -75,6 +75,15 @@ class Cluster:
         self.prefixes = []
         self.buckets_compared = 0
 
+    def counting(self):
+        """A condition for rows of `events` that count: not written by an owner from the place on from which a newer one took over."""
+        owners = self.sql("SELECT generation, partition, epoch, min(first) FROM faults.owners GROUP BY generation, partition, epoch FORMAT TSV")
+        disowned = ["(generation = {} AND partition = {} AND epoch < {} AND sequence >= {})".format(*line.split("\t")) for line in owners.splitlines()]
+        return f"NOT ({' OR '.join(disowned)})"
+
+    def rows(self, what, condition="1", more=""):
+        return self.sql(f"SELECT {what} FROM faults.events WHERE {self.counting()} AND ({condition}) {more} FORMAT TSV")
+
     def close(self):
         self.load.stop()
         for member in self.members:
@@ -115,7 +124,7 @@ class Cluster:
         self.load.pause()
         self.wait_until_all_is_owned()
         self.wait_until_shown()
-        rows = self.sql(f"SELECT message_id FROM faults.events WHERE message_id LIKE '{self.prefixes[-1]}%' FORMAT TSV").split()
+        rows = self.rows("message_id", f"message_id LIKE '{self.prefixes[-1]}%'").split()
         return Verdict(self.load.ledgers, rows, self.views_that_differ())
 
     def wait_until_shown(self, timeout_s=90):
@@ -139,21 +148,21 @@ class Cluster:
     def topic_is_read(self, partitions):
         """Those who process know of everything that was acknowledged."""
         acknowledged = sum(len(ledger.acknowledged) for ledger in self.load.ledgers)
-        rows = int(self.sql(f"SELECT count() FROM faults.events WHERE message_id LIKE '{self.prefixes[-1]}%'"))
+        rows = int(self.rows("count()", f"message_id LIKE '{self.prefixes[-1]}%'"))
         return rows >= acknowledged and partitions
 
     def views_that_differ(self):
         """Buckets of the view that the server which answers has merged, against the store's rows; and its audit against their number."""
         wrong = []
         audit = self.query.health()["audit"]
-        stored = int(self.sql("SELECT count() FROM faults.events"))
+        stored = int(self.rows("count()"))
         if (audit["stored"], audit["views"], audit["accepted"]) != (stored, stored, stored + audit["repeats"] + audit["failed"]):
             wrong.append(("audit", audit, stored))
         answer = self.query.json("GET", "/v1/views/events_by_minute")
         shown = columns(answer)
         counted = {(time_ms, event): count for time_ms, event, count in zip(shown["time"], shown["event"], shown["count"], strict=True)}
-        rows = self.sql("SELECT toUnixTimestamp64Milli(toStartOfMinute(time)::DateTime64(3)) AS begin, event, count() FROM faults.events "
-                        f"WHERE begin >= {answer['kept_from'] or 0} GROUP BY begin, event FORMAT TSV")
+        rows = self.rows("toUnixTimestamp64Milli(toStartOfMinute(time)::DateTime64(3)) AS begin, event, count()",
+                         f"begin >= {answer['kept_from'] or 0}", "GROUP BY begin, event")
         stored = {(int(time_ms), event): int(count) for time_ms, event, count in (line.split("\t") for line in rows.splitlines())}
         self.buckets_compared += len(stored)
         wrong += [(*key, counted.get(key, 0), stored.get(key, 0)) for key in sorted(counted.keys() | stored.keys())
@@ -180,7 +189,7 @@ class Cluster:
         acknowledged = set()
         for path in self.folder.glob("ledger-*"):
             acknowledged.update(path.read_text().split())
-        rows = self.sql("SELECT message_id FROM faults.events FORMAT TSV").split()
+        rows = self.rows("message_id").split()
         audit = self.query.health()["audit"]
         missing = len(acknowledged - set(rows))
         print(f"in all: acknowledged {len(acknowledged)}, stored {len(rows)}, of the acknowledged missing {missing}, doubled "
