@@ -13,6 +13,8 @@ namespace millrace::kafka {
 namespace {
 
 constexpr int kReplication = 3;
+constexpr int kTries = 100;  // brokers hear of a topic one after the other
+constexpr int kTryAgainMs = 50;
 constexpr std::int64_t kMessageBytesMin = 64 << 10;
 
 struct DestroyAdmin {
@@ -142,6 +144,17 @@ Result<Configs> describe(rd_kafka_t* handle, const std::string& name, int timeou
   const rd_kafka_ConfigResource_t** described =
       rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(answer.get()), &resources);
   for (std::size_t i = 0; i < resources; ++i) {
+    rd_kafka_resp_err_t error = rd_kafka_ConfigResource_error(described[i]);
+    if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+      return not_found("the broker that was asked doesn't know the topic");
+    }
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* why = rd_kafka_ConfigResource_error_string(described[i]);
+      return invalid(
+          fmt::format("Kafka doesn't tell the settings of the topic {} (its user must be allowed to "
+                      "DescribeConfigs): {}",
+                      name, why != nullptr ? std::string(why) : text_of(error)));
+    }
     std::size_t entries = 0;
     const rd_kafka_ConfigEntry_t** all = rd_kafka_ConfigResource_configs(described[i], &entries);
     for (std::size_t k = 0; k < entries; ++k) {
@@ -207,10 +220,9 @@ Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int
   MR_ASSIGN(Found found, look(handle, plan.name, timeout_ms));
   if (found.partitions == 0) {
     MR_TRY(make(handle, plan, found.brokers, timeout_ms));
-    constexpr int kTries = 100;  // brokers hear of it one after the other
     for (int i = 0; i < kTries && found.partitions == 0; ++i) {
       MR_ASSIGN(found, look(handle, plan.name, timeout_ms));
-      rd_kafka_poll(handle, found.partitions == 0 ? 50 : 0);
+      rd_kafka_poll(handle, found.partitions == 0 ? kTryAgainMs : 0);
     }
   }
   if (found.partitions == 0) {
@@ -221,8 +233,12 @@ Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int
         "the topic {} has {} partitions, stream.partitions is {}: set it to {}, or choose another kafka.topic",
         plan.name, found.partitions, plan.partitions, found.partitions));
   }
-  MR_ASSIGN(Configs configs, describe(handle, plan.name, timeout_ms));
-  return judge_configs(plan.name, configs);
+  Result<Configs> configs = describe(handle, plan.name, timeout_ms);
+  for (int i = 0; i < kTries && !configs.ok() && configs.error().code == Code::kNotFound; ++i) {
+    rd_kafka_poll(handle, kTryAgainMs);
+    configs = describe(handle, plan.name, timeout_ms);
+  }
+  return configs.ok() ? judge_configs(plan.name, *configs) : configs.error();
 }
 
 Result<int> partitions_of(rd_kafka_t* handle, const std::string& topic, int timeout_ms) {
