@@ -59,7 +59,7 @@ class Member:
 
 
 class Cluster:
-    def __init__(self, folder, kafka, seed, processors=3, clients=6):
+    def __init__(self, folder, kafka, seed, processors=3, clients=3):
         self.random = random.Random(seed)
         self.folder = folder
         self.store = StoreAlone(folder / "store")
