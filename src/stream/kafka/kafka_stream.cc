@@ -145,6 +145,7 @@ class KafkaStream final : public TopicStream {
   std::unique_ptr<Thread> poller_;
   std::unique_ptr<Thread> watcher_;
   std::unique_ptr<kafka::Follower> follower_;  // of a shared topic
+  kafka::RecordScratch followed_record_;       // the follower's
   std::mutex attending_;                       // guards the goals
   std::vector<std::int64_t> goals_;            // offsets: the topic's ends when partitions were attended to
 };
@@ -578,7 +579,8 @@ void KafkaStream::follow(PartitionId id, const rd_kafka_message_t& message) {
   if (!info.ok()) {
     return broken(info.error());
   }
-  if (!at(id).found(message.offset, *info, message.len, told, kafka::value_of(message))) {
+  std::string_view record = *info ? kafka::record_of(message, (*info)->format, followed_record_) : std::string_view();
+  if (!at(id).found(message.offset, *info, message.len, told, record)) {
     metrics_.add(Metric::kStreamSkipped);
   }
   tell(told);

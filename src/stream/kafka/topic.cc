@@ -238,6 +238,9 @@ Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int
     rd_kafka_poll(handle, kTryAgainMs);
     configs = describe(handle, plan.name, timeout_ms);
   }
+  if (!configs.ok() && configs.error().code == Code::kNotFound) {
+    return no_answer(handle, "about the topic's settings", configs.error().message);
+  }
   return configs.ok() ? judge_configs(plan.name, *configs) : configs.error();
 }
 
