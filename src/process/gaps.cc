@@ -137,4 +137,20 @@ Result<Gaps> Gaps::parse(std::string_view bytes) {
   return gaps;
 }
 
+std::vector<SequenceRange> absent(SequenceRange range, const std::vector<SequenceNumber>& present) {
+  std::vector<SequenceRange> runs;
+  SequenceNumber at = range.begin;
+  for (auto place = std::lower_bound(present.begin(), present.end(), range.begin);
+       place != present.end() && *place < range.end; ++place) {
+    if (at < *place) {
+      runs.push_back({at, *place});
+    }
+    at = place->plus(1);
+  }
+  if (at < range.end) {
+    runs.push_back({at, range.end});
+  }
+  return runs;
+}
+
 }  // namespace millrace

@@ -48,4 +48,7 @@ class Gaps {
   std::vector<Range> ranges_;  // ascending, neither empty nor touching each other
 };
 
+// The parts of `range` that are not in `present` (ascending).
+std::vector<SequenceRange> absent(SequenceRange range, const std::vector<SequenceNumber>& present);
+
 }  // namespace millrace

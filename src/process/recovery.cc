@@ -15,23 +15,6 @@ namespace {
 constexpr SequenceNumber kEnd{UINT64_MAX};
 constexpr std::uint64_t kSearchPlaces = 65'536;  // ranges of so many are asked for row by row
 
-// The parts of `range` that are not in `present` (ascending).
-std::vector<SequenceRange> absent(SequenceRange range, const std::vector<SequenceNumber>& present) {
-  std::vector<SequenceRange> runs;
-  SequenceNumber at = range.begin;
-  for (auto place = std::lower_bound(present.begin(), present.end(), range.begin);
-       place != present.end() && *place < range.end; ++place) {
-    if (at < *place) {
-      runs.push_back({at, *place});
-    }
-    at = place->plus(1);
-  }
-  if (at < range.end) {
-    runs.push_back({at, range.end});
-  }
-  return runs;
-}
-
 }  // namespace
 
 Recovery::Recovery(const ProcessorParts& parts, const ProcessorOptions& options, SharedFolder* shared)
@@ -110,7 +93,7 @@ Result<void> Recovery::load() {
   for (const std::string& complaint : snapshots_->complaints()) {
     log_error("a snapshot is damaged, an older one or the log's begin is used", {{"snapshot", complaint}});
   }
-  MR_TRY(look_at_stores());
+  MR_ASSIGN(other_store_, other_store(parts_.files, options_.folder, options_.partition, options_.store));
   MR_TRY(choose_checkpoint(snapshot));
   MR_TRY(check_log_end());
   MR_TRY(begin_fold(std::move(snapshot)));
@@ -139,18 +122,6 @@ Result<void> Recovery::copy_state() {
   Epoch epoch = std::max(known.ok() ? known->epoch : Epoch(0), before_.epoch).plus(1);
   mine_ = Takeover{options_.partition, epoch, SequenceNumber(0), mine_.claim};
   return shared_->take(mine_);
-}
-
-Result<void> Recovery::look_at_stores() {
-  other_store_.clear();
-  if (options_.store.empty()) {
-    return {};
-  }
-  MR_ASSIGN(std::vector<StoreUse> uses, load_store_uses(parts_.files, options_.folder, options_.partition));
-  if (!uses.empty() && uses.back().store != options_.store) {
-    other_store_ = uses.back().store;
-  }
-  return {};
 }
 
 // Nothing has been written that another start, with the store of before, would miss.

@@ -58,7 +58,6 @@ class Recovery {
   Result<void> load();
   Result<bool> attend();
   Result<void> copy_state();
-  Result<void> look_at_stores();
   Error refuse_loss(std::uint64_t rows) const;
   Result<void> choose_checkpoint(const std::optional<Snapshot>& snapshot);
   Result<void> check_log_end();

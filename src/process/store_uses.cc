@@ -54,4 +54,13 @@ Result<void> note_store_use(FileSystem& files, const std::string& folder, Partit
   return replace_file(files, store_uses_path(folder, partition), text);
 }
 
+Result<std::string> other_store(FileSystem& files, const std::string& folder, PartitionId partition,
+                                const std::string& store) {
+  if (store.empty()) {
+    return std::string();
+  }
+  MR_ASSIGN(std::vector<StoreUse> uses, load_store_uses(files, folder, partition));
+  return uses.empty() || uses.back().store == store ? std::string() : uses.back().store;
+}
+
 }  // namespace millrace

@@ -23,4 +23,8 @@ Result<std::vector<StoreUse>> load_store_uses(FileSystem& files, const std::stri
 // From now on it is the last. Durable when it returns ok.
 Result<void> note_store_use(FileSystem& files, const std::string& folder, PartitionId partition, const StoreUse& use);
 
+// The store that was used last, where it isn't `store`; else empty.
+Result<std::string> other_store(FileSystem& files, const std::string& folder, PartitionId partition,
+                                const std::string& store);
+
 }  // namespace millrace

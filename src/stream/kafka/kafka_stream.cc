@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "io/random.h"
 #include "io/thread.h"
+#include "stream/kafka/attendance.h"
 #include "stream/kafka/batch_writer.h"
-#include "stream/kafka/follower.h"
 #include "stream/kafka/index_file.h"
 #include "stream/kafka/json_batch.h"
 #include "stream/kafka/kafka_producer.h"
@@ -36,20 +36,7 @@ constexpr int kPauseMs = 200;
 constexpr std::int64_t kTryMs = 1'000;  // in less nobody may have said why
 constexpr std::int64_t kReadMs = 1'000;
 constexpr int kAskMs = 2'000;
-constexpr std::size_t kKeptBytesMax = 64 << 20;  // of a shared topic's end, for readers; all partitions together
-constexpr std::size_t kKeptBytesMin = 1 << 20;
 constexpr std::int64_t kBytesBesideABatch = 4'096;  // header, and what Kafka's batch has around it
-
-// What was read or acknowledged once is there, unless brokers have lost it.
-Result<void> judge_end(const std::string& topic, PartitionId id, std::int64_t end, std::int64_t known) {
-  if (end >= known) {
-    return {};
-  }
-  return corrupt(fmt::format(
-      "partition {} of the topic {} ends at offset {}, but messages up to {} were there: the topic was made anew, or "
-      "its brokers have lost their end. Begin a new generation, with a new topic and data folder",
-      id.value, topic, end, known));
-}
 
 class KafkaStream final : public TopicStream {
  public:
@@ -80,8 +67,14 @@ class KafkaStream final : public TopicStream {
   void release(PartitionId partition, SequenceNumber until) override {
     at(partition).release(until, clock_.monotonic());
   }
-  Result<bool> attend(PartitionId partition, std::string_view places) override;
-  void leave(PartitionId partition) override;
+  Result<bool> attend(PartitionId partition, std::string_view places) override {
+    return attendance_ == nullptr ? Result<bool>(true) : attendance_->attend(partition, places);
+  }
+  void leave(PartitionId partition) override {
+    if (attendance_ != nullptr) {
+      attendance_->leave(partition);
+    }
+  }
   std::string places(PartitionId partition) override { return at(partition).encode(); }
   std::int64_t waiting_ms() override;
   Result<void> health() override;
@@ -111,7 +104,6 @@ class KafkaStream final : public TopicStream {
   void watch_once();
   Result<void> look_at(PartitionId id, const kafka::Watermarks& marks);
   void give_up_old(PartitionId id);
-  void follow(PartitionId id, const rd_kafka_message_t& message);
   void save(bool now);
   void kick();
 
@@ -144,10 +136,7 @@ class KafkaStream final : public TopicStream {
   TimeNs saved_at_ = 0;
   std::unique_ptr<Thread> poller_;
   std::unique_ptr<Thread> watcher_;
-  std::unique_ptr<kafka::Follower> follower_;  // of a shared topic
-  kafka::RecordScratch followed_record_;       // the follower's
-  std::mutex attending_;                       // guards the goals
-  std::vector<std::int64_t> goals_;            // offsets: the topic's ends when partitions were attended to
+  std::unique_ptr<kafka::Attendance> attendance_;  // of a shared topic
 };
 
 // ---- opening ----
@@ -165,12 +154,9 @@ Result<void> KafkaStream::open() {
   MR_TRY(open_partitions(deadline));
   save(true);
   if (options_.shared) {
-    goals_.assign(options_.partitions, 0);
-    follower_ = std::make_unique<kafka::Follower>(
-        options_.client, [this](PartitionId id, const rd_kafka_message_t& message) { follow(id, message); },
-        [](PartitionId id, const std::string& why) {
-          log_error("a partition of the topic can't be read on", {{"partition", id.value}, {"reason", why}});
-        });
+    attendance_ = std::make_unique<kafka::Attendance>(
+        options_, partitions_, metrics_, [this](std::vector<Told>& told) { tell(told); },
+        [this](const Error& why) { broken(why); });
   }
   poller_ = std::make_unique<Thread>("kafka-reports", [this] { poll(); });
   watcher_ = std::make_unique<Thread>("kafka-watch", [this] { watch(); });
@@ -243,7 +229,7 @@ Result<void> KafkaStream::open_partitions(TimeNs deadline) {
       continue;
     }
     const kafka::Watermarks& ends = (*marks)[i];
-    MR_TRY(judge_end(options_.client.topic, id, ends.high, at(id).end_offset()));
+    MR_TRY(kafka::judge_end(options_.client.topic, id, ends.high, at(id).end_offset()));
     MR_TRY(at(id).drop_before(ends.low));
     MR_TRY(read_up_to(id, ends.high, options_.client.timeout_ms));
   }
@@ -454,7 +440,7 @@ void KafkaStream::watch_once() {
     if (options_.shared && (!at(PartitionId(i)).attended() || known[i] == 0)) {
       continue;
     }
-    Result<void> looked = judge_end(options_.client.topic, PartitionId(i), (*marks)[i].high, known[i]);
+    Result<void> looked = kafka::judge_end(options_.client.topic, PartitionId(i), (*marks)[i].high, known[i]);
     if (looked.ok()) {
       looked = options_.shared ? at(PartitionId(i)).drop_before((*marks)[i].low) : look_at(PartitionId(i), (*marks)[i]);
     }
@@ -527,65 +513,6 @@ void KafkaStream::save(bool now) {
   }
 }
 
-// ---- a topic that several servers share ----
-
-Result<bool> KafkaStream::attend(PartitionId id, std::string_view places) {
-  if (!options_.shared) {
-    return true;
-  }
-  TopicPartition& partition = at(id);
-  std::lock_guard lock(attending_);
-  if (follower_ == nullptr) {
-    return unavailable("the stream is stopped");
-  }
-  if (!partition.attended()) {
-    PartitionIndex index(options_.generation, id);
-    if (!places.empty()) {
-      MR_ASSIGN(index, PartitionIndex::decode(places, options_.generation, id));
-    }
-    MR_ASSIGN(kafka::Owned<rd_kafka_t> client, kafka::open_consumer(options_.client));
-    MR_ASSIGN(std::vector<kafka::Watermarks> marks,
-              kafka::watermarks(client.get(), options_.client.topic, options_.partitions, kAskMs));
-    const kafka::Watermarks& ends = marks[id.value];
-    MR_TRY(judge_end(options_.client.topic, id, ends.high, index.end().offset));
-    MR_TRY(index.drop_before(ends.low));
-    goals_[id.value] = ends.high;
-    std::int64_t from = index.end().offset;
-    partition.attend(std::move(index), std::max(kKeptBytesMin, kKeptBytesMax / options_.partitions));
-    if (Result<void> begun = follower_->begin(id, from); !begun.ok()) {
-      partition.leave();
-      return begun.error();
-    }
-  }
-  return partition.wait_for_offset(goals_[id.value], kReadMs);
-}
-
-void KafkaStream::leave(PartitionId id) {
-  std::lock_guard lock(attending_);
-  if (follower_ != nullptr) {
-    follower_->end(id);
-    at(id).leave();
-  }
-}
-
-void KafkaStream::follow(PartitionId id, const rd_kafka_message_t& message) {
-  std::vector<Told> told;
-  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-    // The last ones may be marks of transactions of somebody else, which nobody is given.
-    at(id).found(message.offset - 1, std::nullopt, 0, told);
-    return;
-  }
-  Result<std::optional<MessageInfo>> info = kafka::info_of(message);
-  if (!info.ok()) {
-    return broken(info.error());
-  }
-  std::string_view record = *info ? kafka::record_of(message, (*info)->format, followed_record_) : std::string_view();
-  if (!at(id).found(message.offset, *info, message.len, told, record)) {
-    metrics_.add(Metric::kStreamSkipped);
-  }
-  tell(told);
-}
-
 // ---- reading ----
 
 Result<std::unique_ptr<StreamReader>> KafkaStream::reader(PartitionId partition, SequenceNumber from) {
@@ -644,9 +571,8 @@ void KafkaStream::stop() {
   bool opened = watcher_ != nullptr;
   poller_.reset();
   watcher_.reset();
-  {
-    std::lock_guard lock(attending_);
-    follower_.reset();
+  if (attendance_ != nullptr) {
+    attendance_->stop();
   }
   if (opened) {
     save(true);

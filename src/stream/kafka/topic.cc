@@ -244,6 +244,16 @@ Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int
   return configs.ok() ? judge_configs(plan.name, *configs) : configs.error();
 }
 
+Result<void> judge_end(const std::string& topic, PartitionId id, std::int64_t end, std::int64_t known) {
+  if (end >= known) {
+    return {};
+  }
+  return corrupt(fmt::format(
+      "partition {} of the topic {} ends at offset {}, but messages up to {} were there: the topic was made anew, or "
+      "its brokers have lost their end. Begin a new generation, with a new topic and data folder",
+      id.value, topic, end, known));
+}
+
 Result<int> partitions_of(rd_kafka_t* handle, const std::string& topic, int timeout_ms) {
   MR_ASSIGN(Found found, look(handle, topic, timeout_ms));
   return found.partitions;

@@ -22,6 +22,10 @@ struct TopicPlan {
 // refuses to make it.
 Result<std::int64_t> ensure_topic(rd_kafka_t* handle, const TopicPlan& plan, int timeout_ms);
 
+// kCorrupt: the partition ends before what was known of it. What was read or acknowledged once is there, unless brokers
+// have lost it.
+Result<void> judge_end(const std::string& topic, PartitionId id, std::int64_t end, std::int64_t known);
+
 // 0 when there is no such topic.
 Result<int> partitions_of(rd_kafka_t* handle, const std::string& topic, int timeout_ms);
 

@@ -94,6 +94,7 @@ bool TopicPartition::found(std::int64_t offset, const std::optional<MessageInfo>
   }
   std::optional<SequenceRange> range = index_.add(offset, info, bytes);
   if (attended_ && range) {
+    // shared_ptr: a reader holds it while it is forgotten here.
     keep({offset, *range, index_.end().received, info->format, std::make_shared<const std::string>(value)});
   }
   auto reported = delivered_.find(offset);
