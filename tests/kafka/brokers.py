@@ -41,6 +41,7 @@ transaction.state.log.replication.factor={brokers}
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor={brokers}
 group.initial.rebalance.delay.ms=0
+offsets.topic.num.partitions=3
 group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
 num.network.threads=1
