@@ -1,6 +1,10 @@
 #include "cmd/demo_state.h"
 
 #include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -48,10 +52,35 @@ Result<DemoState> read(const std::string& path, const std::string& folder) {
   return state;
 }
 
-Result<void> remove_all(const std::string& folder) {
+// In the folder while it is emptied: a start after that was broken off goes on with it.
+constexpr const char* kEmptying = "/RESET";
+
+// Removes all that is in a folder but what has one of these names.
+void empty(const std::string& folder, const std::set<std::string>& kept, std::error_code& error) {
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    found.push_back(entry.path());
+  }
+  for (const std::filesystem::path& path : found) {
+    if (!error && kept.find(path.filename()) == kept.end()) {
+      std::filesystem::remove_all(path, error);
+    }
+  }
+}
+
+// All but the lock of the server's folder: one that runs keeps what it has.
+Result<void> throw_away(const std::string& folder) {
+  FileSystem& files = posix_file_system();
+  std::string data = folder + "/data";
+  MR_TRY(files.make_folders(data));
+  MR_ASSIGN(std::unique_ptr<FileLock> lock, files.lock(data + "/LOCK"));
+  MR_TRY(replace_file(files, folder + kEmptying, "this folder's demonstration is being thrown away\n"));
   std::error_code error;
-  std::filesystem::remove_all(folder, error);
-  return error ? Result<void>(unavailable(fmt::format("{} can't be removed: {}", folder, error.message())))
+  empty(folder, {"data", "RESET"}, error);
+  if (!error) {
+    empty(data, {"LOCK"}, error);
+  }
+  return error ? Result<void>(unavailable(fmt::format("{} can't be emptied: {}", folder, error.message())))
                : Result<void>();
 }
 
@@ -60,12 +89,14 @@ Result<void> remove_all(const std::string& folder) {
 Result<DemoState> DemoState::open(const std::string& folder, bool reset, TimeNs now) {
   std::string path = folder + "/demo.json";
   std::error_code error;
-  bool is_demo = std::filesystem::exists(path, error);
+  bool emptying = std::filesystem::exists(folder + kEmptying, error);
+  reset = reset || emptying;
+  bool is_demo = emptying || std::filesystem::exists(path, error);
   if (!is_demo && std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error)) {
     return invalid(fmt::format("{} holds something else; choose another folder with --data", folder));
   }
   if (is_demo && reset) {
-    MR_TRY(remove_all(folder));
+    MR_TRY(throw_away(folder));
   }
   if (is_demo && !reset) {
     return read(path, folder);
@@ -77,6 +108,7 @@ Result<DemoState> DemoState::open(const std::string& folder, bool reset, TimeNs 
   state.began = now;
   state.key = "demo-" + hex(random_bytes(32));
   MR_TRY(state.save());
+  std::filesystem::remove(folder + kEmptying, error);
   return state;
 }
 
