@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 
 import pytest
 from millrace_server import KEY, Server, free_port
@@ -101,4 +102,53 @@ def test_numbers_say_their_age_when_the_server_is_away(driver, tmp_path, width):
     server.stop()
     page.until(lambda: page.find(".connection").text.endswith("old"), "the age of the numbers")
     assert page.find(".interrupted").is_displayed()
+    driver.get("about:blank")
+
+
+# Sizes of the text on each chart, by the chart's name.
+FONTS = r"""
+window.fonts = {};
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (...rest) {
+  const name = this.canvas.closest('.chart')?.ariaLabel.split(':')[0];
+  if (name) (fonts[name] ??= []).push(parseFloat(this.font.match(/([\d.]+)px/)[1]));
+  return write.apply(this, rest);
+};
+"""
+
+
+def test_text_on_a_chart_keeps_its_size_on_a_fine_screen(page, server):
+    page.size(1440, 900, scale=2)
+    page.log_in()
+    server.send({"event": "fine"})
+    page.until(lambda: (page.total() or 0) > 0, "the chart")
+    page.run(FONTS)
+    sizes = page.until(lambda: (found := page.run("return fonts['Events a second']")) and len(found) > 40 and found, "the chart drawn anew, with text")
+    assert set(sizes) == {22}, "11 px of the page"
+
+
+# How far to the right a line was drawn since, in pixels of its own chart. The chart of events a second is the widest.
+REACH = "window.reach = 0; const to = Path2D.prototype.lineTo; Path2D.prototype.lineTo = function (x, y) { reach = Math.max(reach, x); return to.call(this, x, y); };"
+PLOT_END = """
+const over = document.querySelector('.chart[aria-label^="Events a second"] .u-over');
+return over.offsetLeft + over.offsetWidth;
+"""
+
+
+def test_a_chart_keeps_its_newest_points_when_the_look_changes_while_the_server_is_away(driver, tmp_path):
+    server = Server(tmp_path / "data").start()
+    server.wait_until_open()
+    page = Page(driver, server.address, KEY)
+    page.size(1440, 900)
+    page.log_in()
+    server.send({"event": "first"})
+    page.until(lambda: (page.total() or 0) > 0, "the chart")
+    began = time.monotonic()  # a second is not quite a pixel: what the chart began with is to lie well behind what it shows
+    page.until(lambda: time.monotonic() - began > 10, "ten seconds later")
+    server.stop()
+    page.see("Not connected to the server", timeout_s=20)
+    page.run(REACH)
+    page.size(1440, 900, dark=True)
+    reach = page.until(lambda: page.run("return reach"), "the charts drawn anew")
+    assert page.run(PLOT_END) - reach < 4
     driver.get("about:blank")

@@ -21,14 +21,15 @@ export interface ChartProps {
 export function Chart({ series, filled, height, every, window: span, format, name }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const shown = useRef({ span, every, format });
-  shown.current = { span, every, format };
+  const shown = useRef({ series, span, every, format });
+  shown.current = { series, span, every, format };
   const shape = series.lines.map((line) => `${line.name}\u0000${line.previous ? 1 : 0}`).join("\u0001");
 
   useEffect(() => {
     const make = () => {
       plot.current?.destroy();
       const width = holder.current!.clientWidth || 300;
+      const { series } = shown.current; // not that of the first time: the colours may change much later
       plot.current = new uPlot(options(series, Boolean(filled), width, height, () => shown.current), dataOf(series), holder.current!);
     };
     make();
@@ -59,11 +60,13 @@ function spoken(series: Series, format: ChartProps["format"]): string {
   return `${series.times.length} points, the last: ${last.join(", ")}`;
 }
 
+const font = "11px Inter, system-ui, sans-serif";
+const ruler = document.createElement("canvas").getContext("2d")!;
+
 type Shown = () => Pick<ChartProps, "every" | "format"> & { span?: [number, number] };
 
 function options(series: Series, filled: boolean, width: number, height: number, shown: Shown): uPlot.Options {
   const colours = palette();
-  const font = "11px Inter, system-ui, sans-serif";
   let next = 0;
   const lines = series.lines.map((line) => {
     const colour = line.previous ? colours.muted : colours.lines[next++ % colours.lines.length];
@@ -101,7 +104,7 @@ function options(series: Series, filled: boolean, width: number, height: number,
         grid: { stroke: colours.grid, width: 1 },
         ticks: { show: false },
         gap: 6,
-        size: (self, values) => axisWidth(self, values ?? []),
+        size: (_, values) => axisWidth(values ?? []),
         space: 36,
         values: (_, splits) => splits.map((split) => (split === 0 ? "0" : short(split))),
       },
@@ -118,11 +121,12 @@ function rangeOf(min: number | null, max: number | null): [number, number] {
   return low === high ? [0, 1] : [low < 0 ? low * 1.08 : 0, high * 1.12];
 }
 
-function axisWidth(self: uPlot, values: string[]): number {
+// Measured beside the chart: uPlot remembers which font its own canvas has, in the screen's pixels.
+function axisWidth(values: string[]): number {
   const longest = values.reduce((long, value) => (value && value.length > long.length ? value : long), "");
   if (longest === "") return 36;
-  self.ctx.font = "11px Inter, system-ui, sans-serif";
-  return Math.max(30, Math.ceil(self.ctx.measureText(longest).width) + 16);
+  ruler.font = font;
+  return Math.max(30, Math.ceil(ruler.measureText(longest).width) + 16);
 }
 
 function gradient(self: uPlot, colour: string): CanvasGradient | string {
