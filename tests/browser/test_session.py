@@ -1,6 +1,10 @@
 """Logging in and out, and what the browser is told to allow."""
 
-from millrace_server import KEY
+import os
+import shlex
+import subprocess
+
+from millrace_server import BINARY, KEY
 from selenium.webdriver.common.keys import Keys
 
 
@@ -9,6 +13,16 @@ def test_without_a_session_there_is_the_log_in(page):
     page.open("/explore")
     page.see("Read key")
     assert page.run("return document.activeElement.name") == "key", "one can type at once"
+
+
+def test_the_command_for_another_key_runs_as_it_is_printed(page):
+    page.forget()
+    page.open("/")
+    command = shlex.split(page.find(".login-command").text)
+    assert command[0] == "millrace"
+    made = subprocess.run([BINARY, *command[1:]], env={**os.environ, "MILLRACE_KEY": KEY}, check=True, capture_output=True, text=True)
+    page.find("input[name=key]").send_keys(made.stdout.strip(), Keys.ENTER)
+    page.see("Events a second")
 
 
 def test_a_wrong_key_is_refused_with_the_reason_and_a_right_one_lets_in(page):
