@@ -28,6 +28,28 @@ def test_a_question_is_its_address_and_comes_back(page, sales):
     assert page.find(".panel-head h2").text == "Events by plan, last 24 hours"
 
 
+# The dashed lines that are drawn on charts since.
+DASHES = """
+window.dashes = [];
+const stroke = CanvasRenderingContext2D.prototype.stroke;
+CanvasRenderingContext2D.prototype.stroke = function (...rest) {
+  if (this.getLineDash().length > 0) dashes.push(this.strokeStyle);
+  return stroke.apply(this, rest);
+};
+"""
+
+
+def test_a_bucket_that_is_not_over_yet_is_dashed(page, sales):
+    page.log_in("/explore?range=7d&every=day")
+    page.see("The newest bucket, dashed, is not over yet.")
+    page.run(DASHES)
+    page.size(1200, 900)
+    assert page.until(lambda: page.run("return dashes"), "the chart drawn anew")[0] == page.run("return getComputedStyle(document.documentElement).getPropertyValue('--line-1').trim()")
+    page.open("/explore?range=2026-01-01,2026-01-03&every=day")
+    page.see("No events")
+    assert "dashed" not in page.text()
+
+
 def test_a_saved_dashboard_comes_back_and_can_be_arranged_without_a_mouse(page, sales):
     page.log_in("/explore?by=properties.plan&chart=bars&range=7d")
     page.button("Save…").click()

@@ -128,7 +128,7 @@ def test_text_on_a_chart_keeps_its_size_on_a_fine_screen(page, server):
 
 
 # How far to the right a line was drawn since, in pixels of its own chart. The chart of events a second is the widest.
-REACH = "window.reach = 0; const to = Path2D.prototype.lineTo; Path2D.prototype.lineTo = function (x, y) { reach = Math.max(reach, x); return to.call(this, x, y); };"
+REACH = "window.reach = 0; const to = Path2D.prototype.lineTo; Path2D.prototype.lineTo = function (x, y) { if (x > reach) reach = x; return to.call(this, x, y); };"
 PLOT_END = """
 const over = document.querySelector('.chart[aria-label^="Events a second"] .u-over');
 return over.offsetLeft + over.offsetWidth;

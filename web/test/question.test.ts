@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { autoEvery, first_question, parseTopic, rangeSeconds, toQuery, topicOf, typed, valueOf, whereOf } from "../src/data/question";
+import { autoEvery, bucketEnd, first_question, parseTopic, rangeSeconds, toQuery, topicOf, typed, underWay, valueOf, whereOf } from "../src/data/question";
 import type { Question } from "../src/data/question";
 import { questionFromUrl, questionToUrl } from "../src/data/question_url";
 import { titleOf } from "../src/data/title";
@@ -89,4 +89,13 @@ test("topics are read as they are written", () => {
 test("a title says what is asked", () => {
   assert.equal(titleOf(sales), "Events, p95 of price by plan, last 7 days");
   assert.equal(titleOf(first_question), "Events, last 24 hours");
+});
+
+test("a bucket is under way until it ends", () => {
+  const at = (text: string) => Date.parse(text);
+  assert.equal(bucketEnd(at("2026-01-31T10:00Z"), "15_minutes"), at("2026-01-31T10:15Z"));
+  assert.equal(bucketEnd(at("2026-02-01T00:00Z"), "month"), at("2026-03-01T00:00Z"));
+  assert.equal(bucketEnd(at("2026-12-28T00:00Z"), "week"), at("2027-01-04T00:00Z"));
+  assert.ok(underWay([0, 60_000], "minute", 119_999) && !underWay([0, 60_000], "minute", 120_000));
+  assert.ok(!underWay([0], "minute", 1) && !underWay([0, 60_000], undefined, 1), "one bucket alone is all there is");
 });

@@ -23,23 +23,25 @@ interface Asked {
   answer: Answer | null;
   problem: Problem | null;
   busy: boolean;
+  at: number; // ms, of the answer
 }
 
 // Asks when the question changes, and again on request; what came before stays until then.
 function useAnswer(query: Query, again: number): Asked {
   const text = JSON.stringify(query);
-  const [state, set] = useState<Asked>({ answer: null, problem: null, busy: true });
+  const [state, set] = useState<Asked>({ answer: null, problem: null, busy: true, at: 0 });
   useEffect(() => {
     const stop = new AbortController();
     set((before) => ({ ...before, busy: true }));
     const timer = setTimeout(async () => {
       try {
-        set({ answer: await ask(query, stop.signal), problem: null, busy: false });
+        const at = Date.now();
+        set({ answer: await ask(query, stop.signal), problem: null, busy: false, at });
       } catch (error) {
         if (stop.signal.aborted) return;
         const problem = error instanceof Refusal ? error.problem : { title: "The page failed", detail: String(error) };
         if (error instanceof Refusal && error.status === 401) sessionEnded();
-        set({ answer: null, problem, busy: false });
+        set({ answer: null, problem, busy: false, at: 0 });
       }
     }, 150);
     return () => {
@@ -55,7 +57,7 @@ export function Explore() {
   const question = questionFromUrl(search);
   const [again, setAgain] = useState(0);
   const query = toQuery(question, time_zone);
-  const { answer, problem, busy } = useAnswer(query, again);
+  const { answer, problem, busy, at } = useAnswer(query, again);
   useEffect(() => {
     const run = () => setAgain((count) => count + 1);
     addEventListener("millrace:again", run);
@@ -82,7 +84,7 @@ export function Explore() {
             {!problem && !answer && <Loading lines={7} />}
             {answer && rows === 0 && <Empty title="No events">Nothing in this time fits these filters.</Empty>}
             {answer && rows > 0 && (
-              <AnswerView kind={question.chart} columns={answer.columns} previous={answer.previous?.columns} every={query.every} height={320} compare={question.compare} partial={Boolean(answer.cut)} />
+              <AnswerView kind={question.chart} columns={answer.columns} previous={answer.previous?.columns} every={query.every} height={320} compare={question.compare} partial={Boolean(answer.cut)} now={at} />
             )}
             {answer && <Cut cut={answer.cut ?? null} hint={answer.hint} />}
           </Frame>

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { bucket, number, short } from "../data/format";
-import type { Series } from "../data/series";
+import type { Line, Series } from "../data/series";
 import { onThemeChange } from "../state/theme";
 import { palette } from "./palette";
 import { tooltip } from "./tooltip";
@@ -14,15 +14,16 @@ export interface ChartProps {
   height: number;
   every?: string;
   window?: [number, number]; // ms: what the time axis shows; else the series
+  open?: boolean; // the last bucket is not over yet: the way to it is dashed
   format?: (value: number | null) => string;
   name: string; // for those who don't see it
 }
 
-export function Chart({ series, filled, height, every, window: span, format, name }: ChartProps) {
+export function Chart({ series, filled, height, every, window: span, open, format, name }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const shown = useRef({ series, span, every, format });
-  shown.current = { series, span, every, format };
+  const shown = useRef({ series, span, every, open, format });
+  shown.current = { series, span, every, open, format };
   const shape = series.lines.map((line) => `${line.name}\u0000${line.previous ? 1 : 0}`).join("\u0001");
 
   useEffect(() => {
@@ -49,7 +50,7 @@ export function Chart({ series, filled, height, every, window: span, format, nam
 
   useEffect(() => plot.current?.setData(dataOf(series)));
 
-  return <div class="chart" role="img" aria-label={`${name}: ${spoken(series, format)}`} ref={holder} />;
+  return <div class="chart" role="img" aria-label={`${name}: ${spoken(series, format)}${open ? ", not over yet" : ""}`} ref={holder} />;
 }
 
 const dataOf = (series: Series) => [series.times, ...series.lines.map((line) => line.values)] as uPlot.AlignedData;
@@ -63,7 +64,7 @@ function spoken(series: Series, format: ChartProps["format"]): string {
 const font = "11px Inter, system-ui, sans-serif";
 const ruler = document.createElement("canvas").getContext("2d")!;
 
-type Shown = () => Pick<ChartProps, "every" | "format"> & { span?: [number, number] };
+type Shown = () => Pick<ChartProps, "every" | "open" | "format"> & { span?: [number, number] };
 
 function options(series: Series, filled: boolean, width: number, height: number, shown: Shown): uPlot.Options {
   const colours = palette();
@@ -79,6 +80,8 @@ function options(series: Series, filled: boolean, width: number, height: number,
       fill: alone ? (self: uPlot) => gradient(self, colour) : undefined,
       points: { show: (self: uPlot) => self.data[0].length === 1, size: 5, fill: colour, width: 0 }, // one point alone is no line
       spanGaps: false,
+      paths: (self: uPlot, i: number, from: number, until: number) =>
+        whole(self, i, from, Math.min(until, self.data[0].length - (shown().open && !line.previous ? 2 : 1))),
     } as uPlot.Series;
   });
   return {
@@ -110,7 +113,35 @@ function options(series: Series, filled: boolean, width: number, height: number,
       },
     ],
     series: [{}, ...lines],
-    plugins: [tooltip(series.lines, (time) => bucket(time, shown().every), (value) => (shown().format ?? number)(value))],
+    plugins: [
+      tooltip(series.lines, (time) => bucket(time, shown().every), (value) => (shown().format ?? number)(value)),
+      openEnd(series.lines, () => Boolean(shown().open)),
+    ],
+  };
+}
+
+const whole = uPlot.paths.linear!();
+
+// The way to a last bucket that is not over yet, dashed.
+function openEnd(lines: Line[], open: () => boolean): uPlot.Plugin {
+  return {
+    hooks: {
+      drawSeries: (self, i) => {
+        const last = self.data[0].length - 1;
+        const [before, now] = [self.data[i][last - 1], self.data[i][last]];
+        if (!open() || lines[i - 1].previous || typeof before !== "number" || typeof now !== "number") return;
+        const { ctx } = self;
+        ctx.save();
+        ctx.lineWidth = 1.75 * devicePixelRatio;
+        ctx.strokeStyle = self.series[i].stroke as string;
+        ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+        ctx.beginPath();
+        ctx.moveTo(self.valToPos(self.data[0][last - 1], "x", true), self.valToPos(before, "y", true));
+        ctx.lineTo(self.valToPos(self.data[0][last], "x", true), self.valToPos(now, "y", true));
+        ctx.stroke();
+        ctx.restore();
+      },
+    },
   };
 }
 

@@ -54,6 +54,21 @@ export function autoEvery(range: string, broken_down: boolean, now = Date.now())
   return everys.find((every) => seconds / every_s[every] <= buckets_max) ?? "month";
 }
 
+// When the bucket that begins at `time` ends; days and longer ones are those of the browser's time zone.
+export function bucketEnd(time: number, every: string): number {
+  const date = new Date(time);
+  if (every === "day") date.setDate(date.getDate() + 1);
+  else if (every === "week") date.setDate(date.getDate() + 7);
+  else if (every === "month") date.setMonth(date.getMonth() + 1);
+  else return time + every_s[every] * 1000;
+  return date.getTime();
+}
+
+// Whether the last bucket is not over yet: drawn like the others it would look like a fall.
+export function underWay(times: number[], every: string | undefined, now: number): boolean {
+  return times.length > 1 && every !== undefined && every in every_s && bucketEnd(times[times.length - 1], every) > now;
+}
+
 // Whether the chart has a time axis.
 export const overTime = (question: Question) => question.chart === "line" || question.chart === "area" || question.every !== "auto";
 

@@ -4,6 +4,7 @@ import { Bars, tone } from "../charts/bars";
 import { Chart } from "../charts/chart";
 import { Legend } from "../charts/legend";
 import { bucket, change, number, short } from "../data/format";
+import { underWay } from "../data/question";
 import { toSeries, withPrevious } from "../data/series";
 import { isMeasure } from "../data/table";
 import { measureText } from "../data/title";
@@ -18,19 +19,22 @@ interface AnswerProps {
   height: number;
   compare?: boolean;
   partial?: boolean; // cut: not all rows are there
+  now: number; // ms, when it was answered
 }
 
-export function AnswerView({ kind, columns, previous, every, height, compare, partial }: AnswerProps) {
+export function AnswerView({ kind, columns, previous, every, height, compare, partial, now }: AnswerProps) {
   const timed = columns.some((column) => column.type === "time");
   if ((kind === "line" || kind === "area") && timed) {
     const broken_down = columns.some((column) => column.type !== "time" && !isMeasure(column.name));
     const plain = toSeries(columns);
     const series = broken_down || !compare ? plain : withPrevious(plain, previous);
     if (!broken_down) series.lines = series.lines.map((line) => ({ ...line, name: measureText(line.name) }));
+    const open = underWay(series.times, every, now);
     return (
       <>
         {(series.lines.length > 1 || broken_down) && <Legend series={series} />}
-        <Chart name="Answer" series={series} filled={kind === "area"} height={height - (series.lines.length > 1 ? 28 : 0)} every={every} format={number} />
+        <Chart name="Answer" series={series} filled={kind === "area"} height={height - (series.lines.length > 1 ? 28 : 0)} every={every} open={open} format={number} />
+        {open && <p class="panel-foot">The newest bucket, dashed, is not over yet.</p>}
       </>
     );
   }

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { Chart } from "../charts/chart";
 import { Legend } from "../charts/legend";
 import { number } from "../data/format";
-import { autoEvery, refreshOf, topicOf } from "../data/question";
+import { autoEvery, refreshOf, topicOf, underWay } from "../data/question";
 import { toSeries } from "../data/series";
 import { useTopic } from "../state/live";
 import { numericNames, useSchema } from "../state/schema";
@@ -38,7 +38,7 @@ export function QuantilesPanel({ range, time_zone, height = 286 }: { range: stri
             return (
               <>
                 <Legend series={series} />
-                <Chart name={`Quantiles of ${field}`} series={series} height={height} every={every} format={number} />
+                <Chart name={`Quantiles of ${field}`} series={series} height={height} every={every} open={underWay(series.times, every, state.asOf || Date.now())} format={number} />
               </>
             );
           }}

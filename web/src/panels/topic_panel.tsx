@@ -31,7 +31,7 @@ function Drawn({ panel, every }: { panel: Panel; every?: string }) {
   const state = useTopic(panel.topic);
   return (
     <Stateful state={state} lines={5} top={panel.kind === "bars"} empty={<Empty title="No events" />}>
-      {() => <AnswerView kind={panel.kind} columns={state.table!.columns} previous={state.previous?.columns} every={every} height={220} compare={panel.compare} partial={state.cut !== null} />}
+      {() => <AnswerView kind={panel.kind} columns={state.table!.columns} previous={state.previous?.columns} every={every} height={220} compare={panel.compare} partial={state.cut !== null} now={state.asOf || Date.now()} />}
     </Stateful>
   );
 }
