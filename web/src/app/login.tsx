@@ -52,7 +52,7 @@ export function LogIn({ message }: { message: string }) {
         </button>
         <p id="login-trouble" class="login-trouble" role="alert">{trouble}</p>
         <p class="login-help">
-          The server printed a key at its first start, and <code>millrace demo</code> prints a read key each time. With the first one in{" "}
+          The server printed a read key at its first start; <code>millrace demo</code> prints its own. With the admin key in{" "}
           <code>$MILLRACE_KEY</code>, this makes another:
           <code class="login-command">millrace keys create --name me --scopes read <span>--url {location.origin}</span></code>
         </p>
