@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Column, Health, StoredEvent } from "../src/api/types";
 import { bytes, change, cut, duration, number, short } from "../src/data/format";
 import { acceptedRate, agreement, amplification, audit } from "../src/data/health";
+import { triedAgain } from "../src/data/problem";
 import { addEvents, summary, tail_events_max } from "../src/data/tail";
 
 test("numbers are as exact as they can be read", () => {
@@ -73,4 +74,10 @@ test("what is not stored yet is on the way", () => {
   assert.equal(audit(health(100, 90)).waiting, 5);
   assert.equal(audit(health(100, 95)).waiting, 0);
   assert.deepEqual(amplification(health(1, 1)).map((layer) => layer.times), [1.1, 0.05, 2]);
+});
+
+test("what was too much or too busy is said to be tried again, what is wrong is not", () => {
+  const problem = (status: number) => triedAgain({ title: "No", status, detail: "The store was too busy" }).detail;
+  assert.equal(problem(422), "The store was too busy. It is tried again by itself.");
+  assert.equal(problem(400), "The store was too busy");
 });

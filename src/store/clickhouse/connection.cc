@@ -50,18 +50,19 @@ Error classify_insert(int status, int code, const std::string& text) {
 Error classify_query(int status, int code, const std::string& text) {
   if (code == 159 || code == 160) {
     return full(
-        "the query was stopped by its time limit: ask for a shorter range, fewer dimensions or a coarser grain");
+        "The store was too busy, or the question is too large, to be answered within its time limit: ask again, or for "
+        "a shorter range, fewer dimensions or a coarser grain");
   }
   if (code == 158 || code == 307) {
-    return full("the query was stopped by its limit of rows read: ask for a shorter range or filter by event");
+    return full("The query was stopped by its limit of rows read: ask for a shorter range or filter by event");
   }
   if (code == 241) {
     return full(
-        "the query was stopped by its memory limit: ask for fewer dimensions, fewer distinct values or a shorter "
+        "The query was stopped by its memory limit: ask for fewer dimensions, fewer distinct values or a shorter "
         "range");
   }
   if (is_full(code) || (code == 0 && status == 429))
-    return full("the store answers too many queries at the moment: try again");
+    return full("The store answers too many queries at the moment: try again");
   if (is_bad_question(code)) return invalid("the store refuses the query: " + text);
   return unavailable("the store failed to answer: " + text);
 }

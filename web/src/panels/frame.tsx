@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { TopicState } from "../api/live";
 import type { Problem } from "../api/types";
+import { triedAgain } from "../data/problem";
 
 interface FrameProps {
   title: ComponentChildren;
@@ -71,7 +72,7 @@ interface StatefulProps {
 
 export function Stateful({ state, empty, lines, top, children }: StatefulProps) {
   const nothing = !state.table && !state.events && !state.health;
-  if (nothing) return state.error ? <Failure problem={state.error} /> : <Loading lines={lines} />;
+  if (nothing) return state.error ? <Failure problem={triedAgain(state.error)} /> : <Loading lines={lines} />;
   if (state.table && state.table.rows === 0 && empty) return <>{empty}</>;
   return (
     <>
