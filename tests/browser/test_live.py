@@ -84,6 +84,13 @@ def test_the_audit_line_adds_up_while_events_come_in(page, server):
     page.see("It adds up")
 
 
+def test_no_number_s_note_is_cut_on_a_telephone(page, server):
+    page.size(380, 800)
+    page.log_in("/health")
+    page.see("wait for the store")
+    assert page.run("return [...document.querySelectorAll('.stat-note')].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)") == []
+
+
 def test_failed_events_are_shown_with_their_reason(page, server):
     page.log_in("/health")
     server.send([{"event": "good"}, {"evnt": "misspelled"}])

@@ -23,7 +23,7 @@ export function measureText(measure: string): string {
   const quantile = /^\s*([\d.]+)\s*,\s*(.*)$/s.exec(inner);
   if (word === "quantile" && quantile) return `${quantile[1] === "0.5" ? "Median" : `p${Number((Number(quantile[1]) * 100).toFixed(3))}`} of ${fieldText(quantile[2])}`;
   if (word === "uniq" && inner.trim() === "visitor") return "People";
-  const words: Record<string, string> = { uniq: "Unique", sum: "Sum of", mean: "Mean of", min: "Least", max: "Largest" };
+  const words: Record<string, string> = { uniq: "Unique", sum: "Sum of", mean: "Mean of", min: "Minimum of", max: "Maximum of" };
   return `${words[word] ?? word} ${fieldText(inner)}`;
 }
 

@@ -103,7 +103,7 @@ function AddField({ label, fields, onAdd }: { label: string; fields: string[]; o
 
 const kinds = ["count", "uniq", "sum", "mean", "min", "max", "quantile"];
 const kind_words: Record<string, string> = {
-  count: "Events", uniq: "Unique values of", sum: "Sum of", mean: "Mean of", min: "Least", max: "Largest", quantile: "Quantile of",
+  count: "Events", uniq: "Unique values of", sum: "Sum of", mean: "Mean of", min: "Minimum of", max: "Maximum of", quantile: "Quantile of",
 };
 
 function AddMeasure({ schema, onAdd }: { schema: Schema | null; onAdd: (measure: string) => void }) {
