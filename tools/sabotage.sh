@@ -5,8 +5,8 @@
 #   KIND=power   builds the program itself with those that lose what was acknowledged, and cuts its power: N=rounds at most
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# All but shared-by-all: these worlds have no owners without a folder; process_test's have, and find it.
-all=$(sed -n 's/.*{Sabotage::k[A-Za-z]*, "\([a-z-]*\)"}.*/\1/p' src/base/sabotage.h | grep -v '^shared-by-all$')
+# All but those that need owners without a folder, or a store of several copies: process_test's worlds have them, and find these.
+all=$(sed -n 's/.*{Sabotage::k[A-Za-z]*, "\([a-z-]*\)"}.*/\1/p' src/base/sabotage.h | grep -vE '^(shared-by-all|repair-behind|go-on-elsewhere)$')
 what=${1:-${KIND:-simulator}}
 if [ "$what" = names ]; then
   echo "$all"

@@ -27,6 +27,8 @@ enum class Sabotage {
   kHalfFailedPassed,    // a refused batch is given up as a whole
   kViewsCountGaps,      // a view that is read from the log again counts places without a row
   kSharedByAll,         // what owners leave in the store is one for all of them: an old one's counts, too
+  kRepairBehind,        // rows that a lagging copy of the store lacks are taken for lost, and written again
+  kGoOnElsewhere,       // another copy of the store is gone on with as if it were the same
   kViewsNotRestarted,   // a view keeps what it has counted of events that the store then refused
 };
 
@@ -48,6 +50,8 @@ inline constexpr SabotageName kSabotages[] = {
     {Sabotage::kHalfFailedPassed, "half-failed-passed"},
     {Sabotage::kViewsCountGaps, "views-count-gaps"},
     {Sabotage::kSharedByAll, "shared-by-all"},
+    {Sabotage::kRepairBehind, "repair-behind"},
+    {Sabotage::kGoOnElsewhere, "go-on-elsewhere"},
     {Sabotage::kViewsNotRestarted, "views-not-restarted"},
 };
 

@@ -79,6 +79,7 @@ SimWorld::SimWorld(std::uint64_t seed)
       with_old_owners_(!with_damage_ || random_.chance(500)),
       with_parts_(!with_damage_ || !with_old_owners_),
       with_retention_(!with_damage_ && !with_thefts_ && random_.chance(500)),
+      with_copies_(!with_damage_ && !with_thefts_ && random_.chance(500)),
       options_(draw_options(random_, with_damage_)),
       stream_(MemoryStreamOptions{Generation(1), 1, 64 << 20, false}),
       faults_(draw_faults(random_, with_parts_)),
@@ -130,6 +131,7 @@ void SimWorld::start_owner(std::unique_ptr<SimDisk> disk) {
     }
     return kept;
   };
+  owner_.store->copy_goes = [this] { return with_copies_ && !calm_ && random_.chance(15); };
   owner_.views = sim_views();
   owner_.processor =
       std::make_unique<Processor>(ProcessorParts{*owner_.topic, *owner_.store, *owner_.failed, *owner_.files, metrics_,
@@ -185,6 +187,7 @@ void SimWorld::die(Death death) {
                                   : pauses ? owner_.disk->copy(random_.next())
                                            : std::move(owner_.disk);
   if (pauses) {
+    owner_.store->stays = true;                // the store knows of one copy that is asked, the new owner's
     old_owners_.push_back(std::move(owner_));  // it doesn't know that it was taken for dead
     owner_ = {};
   } else {
@@ -561,7 +564,7 @@ INSTANTIATE_TEST_SUITE_P(Process, SabotagedProcess,
                                          Sabotage::kForgetIds, Sabotage::kAskTooEarly, Sabotage::kCountOldEpochs,
                                          Sabotage::kWriteTwice, Sabotage::kForgetByClock, Sabotage::kHalfFailedPassed,
                                          Sabotage::kViewsCountGaps, Sabotage::kViewsNotRestarted,
-                                         Sabotage::kSharedByAll));
+                                         Sabotage::kSharedByAll, Sabotage::kRepairBehind, Sabotage::kGoOnElsewhere));
 
 }  // namespace
 }  // namespace millrace

@@ -47,6 +47,15 @@ StepResult Processor::step(TimeNs wall_now, TimeNs monotonic_now) {
   if (now_ < paused_until_) {
     return {Next::kTime, {}, paused_until_};
   }
+  if (!recovery_ && !draining_ && parts_.store.detached(options_.partition)) {
+    log_warning("the copy of the store that a partition was written to has gone: another is looked for",
+                {{"partition", options_.partition.value}});
+    if (sabotaged(Sabotage::kGoOnElsewhere)) {
+      (void)parts_.store.attach(options_.partition).ok();
+    } else {
+      begin_recovery();
+    }
+  }
   Result<StepResult> result = step_once();
   if (!result.ok()) {
     StepResult pause = back_off(std::move(result).error());
@@ -112,6 +121,7 @@ Result<StepResult> Processor::step_once() {
 
 void Processor::begin_recovery() {
   recovery_.emplace(parts_, options_, shared_.get());
+  inserter_.give_up();
   fold_.reset();
   cursor_.reset();
   trail_.clear();

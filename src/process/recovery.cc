@@ -29,6 +29,11 @@ Result<bool> Recovery::step() {
     superseded_ = now.epoch != before_.epoch || now.claim != before_.claim;
   }
   if (!done.ok()) {
+    // What was sent in the name of an owner before must be settled where it was sent: no takeover disowns it.
+    bool in_anothers_name = phase_ == Phase::kRepair || phase_ == Phase::kRepairRaised;
+    if (!in_anothers_name && parts_.store.detached(options_.partition)) {
+      phase_ = Phase::kLoad;
+    }
     return std::move(done).error();
   }
   return phase_ == Phase::kDone;
@@ -76,6 +81,8 @@ Result<void> Recovery::load() {
   failed_below_ = failed_past_ = lost_past_ = 0;
   taken_ = false;
   mine_.claim = random_number();
+  MR_ASSIGN(bool another, parts_.store.attach(options_.partition));
+  caught_up_ = caught_up_ && !another;
   MR_ASSIGN(before_, parts_.store.owner(options_.partition));
   MR_ASSIGN(bool attended, attend());
   if (!attended) {
@@ -210,6 +217,7 @@ Result<void> Recovery::begin_fold(std::optional<Snapshot> snapshot) {
   SequenceNumber begin = parts_.stream.state(options_.partition).begin;
   ids_incomplete_ = begin > from;
   if (ids_incomplete_) {
+    MR_TRY(catch_up());
     MR_TRY(skip_what_the_log_lost(begin));
   }
   MR_ASSIGN(cursor_, LogCursor::open(parts_.stream, options_.partition, fold_->position()));
@@ -286,6 +294,12 @@ Result<void> Recovery::compare() {
                     found.rows, options_.partition.value, old_position_.value, rows, options_.folder));
   }
   shortage_ = rows - found.rows;
+  if (shortage_ > 0) {
+    MR_ASSIGN(bool new_to_us, catch_up());
+    if (new_to_us) {
+      return {};  // it is counted once more
+    }
+  }
   missing_.clear();
   if (shortage_ == 0 && fold_->gaps().rows(below) == rows) {
     begin_scan();
@@ -302,6 +316,17 @@ Result<void> Recovery::compare() {
   to_search_ = {{fold_->gaps().floor(), old_position_}};
   phase_ = Phase::kSearch;
   return {};
+}
+
+// Rows that only lag behind must not be written a second time, in the name of the same owner. True when the store has
+// to be asked again.
+Result<bool> Recovery::catch_up() {
+  if (caught_up_ || sabotaged(Sabotage::kRepairBehind)) {
+    return false;
+  }
+  MR_TRY(parts_.store.catch_up(options_.partition));
+  caught_up_ = true;
+  return true;
 }
 
 Result<void> Recovery::search() {
@@ -436,97 +461,6 @@ Result<void> Recovery::recount() {
   counts.lost += lost;
   begin_scan();
   return {};
-}
-
-void Recovery::begin_scan() {
-  missing_.clear();
-  scanned_ = raise_to_ = old_position_;
-  first_ = kEnd;
-  phase_ = Phase::kScan;
-}
-
-Result<void> Recovery::scan() {
-  if (fold_->position() <= scanned_) {
-    MR_ASSIGN(StoredRange rest, stored({scanned_, kEnd}));
-    if (rest.rows == 0) {
-      after_scan();
-      return {};
-    }
-  }
-  while (fold_->position() < scanned_.plus(options_.scan_events)) {
-    MR_ASSIGN(bool more, fold_entry());
-    if (!more) {
-      break;
-    }
-  }
-  if (fold_->position() == scanned_) {
-    return unavailable("the log does not give what it says is durable");
-  }
-  SequenceRange window{scanned_, std::min(fold_->position(), scanned_.plus(options_.scan_events))};
-  MR_TRY(ask(window));
-  while (!damaged_.empty() && damaged_.front().end <= window.end) {
-    damaged_.erase(damaged_.begin());
-  }
-  scanned_ = window.end;
-  return {};
-}
-
-Result<void> Recovery::ask(SequenceRange window) {
-  Gaps& gaps = fold_->gaps();
-  MR_ASSIGN(std::vector<SequenceNumber> present, parts_.store.present(options_.partition, window));
-  for (SequenceRange damage : damaged_) {
-    damage = {std::max(damage.begin, window.begin), std::min(damage.end, window.end)};
-    if (damage.begin >= damage.end) {
-      continue;
-    }
-    // What the store has of it are rows; the rest is lost.
-    std::uint64_t lost = 0;
-    for (SequenceRange run : absent(damage, present)) {
-      lost += run.end.value - run.begin.value;
-      gaps.add(run);
-      first_ = std::min(first_, run.begin);  // an old owner may have read it when it was whole
-    }
-    lost_past_ += lost;
-    bool some_present = lost < damage.end.value - damage.begin.value;
-    raise_to_ = some_present ? damage.end : raise_to_;
-    log_error("events in the log are damaged", {{"partition", options_.partition.value},
-                                                {"from", damage.begin.value},
-                                                {"to", damage.end.value},
-                                                {"lost", lost}});
-    parts_.metrics.add(Metric::kProcessLost, static_cast<std::int64_t>(lost));
-  }
-  std::uint64_t accounted = present.size();
-  for (SequenceRange run : absent(window, present)) {
-    std::uint64_t rows = gaps.rows(run);
-    accounted += rows;
-    if (rows > 0) {
-      missing_.push_back(run);
-    }
-  }
-  if (accounted != gaps.rows(window) && !ids_incomplete_) {
-    return corrupt(
-        fmt::format("the store has rows of partition {} in [{}, {}) that are repeats by the log, or has rows "
-                    "twice: remove the partition's rows from the store, and they are written again",
-                    options_.partition.value, window.begin.value, window.end.value));
-  }
-  return {};
-}
-
-// Everything before first_ stays as it is, and what older owners wrote past it is disowned and written again.
-void Recovery::after_scan() {
-  first_ = std::min(first_, missing_.empty() ? fold_->position() : missing_.front().begin);
-  first_ = std::max(first_, raise_to_);
-  std::vector<SequenceRange> before;
-  for (SequenceRange range : missing_) {
-    if (range.begin < first_) {
-      before.push_back({range.begin, std::min(range.end, first_)});
-    }
-  }
-  if (before.empty()) {
-    phase_ = Phase::kTakeOver;
-  } else {
-    begin_repair(Phase::kRepairRaised, std::move(before));
-  }
 }
 
 Result<void> Recovery::take_over() {

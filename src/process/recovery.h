@@ -66,14 +66,17 @@ class Recovery {
   Result<void> fold();
   Result<bool> fold_entry();  // false at the end of the log
   Result<void> compare();
+  Result<bool> catch_up();
   Result<void> search();
   Result<void> after_search();
   Result<void> count_as_rows(std::uint64_t more);
   Result<void> recount();
+  // The parts of `range` that are not in `present` (ascending).
+  static std::vector<SequenceRange> absent(SequenceRange range, const std::vector<SequenceNumber>& present);
   void begin_scan();
   Result<void> scan();
   Result<void> ask(SequenceRange window);
-  void after_scan();
+  Result<void> after_scan();
   Result<void> take_over();
   Result<void> become_owner();
   Result<void> finish();
@@ -97,6 +100,7 @@ class Recovery {
   std::string views_;
   SequenceNumber views_position_;
   std::string other_store_;      // that the checkpoint's rows are in; empty when it is this one
+  bool caught_up_ = false;       // the store's copy had all that any copy had, before it was asked
   bool ids_incomplete_ = false;  // the log was cut behind the snapshot: repeats may not be recognised
 
   std::vector<SequenceRange> to_search_;

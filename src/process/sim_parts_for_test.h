@@ -59,6 +59,27 @@ class SimConnection final : public StoreWriter, public SharedState {
   // The same for what it leaves for the next owner.
   std::function<bool(const Takeover&, const std::string&, std::string_view)> keep_state_back;
 
+  // Asked at each step: whether the copy that this owner works with has gone.
+  std::function<bool()> copy_goes = [] { return false; };
+  bool stays = false;  // it never goes
+
+  Result<bool> attach(PartitionId partition) override {
+    (void)hook().ok();
+    if (!gone_ || stays) {
+      return false;
+    }
+    store_.change_copy(partition);
+    gone_ = false;
+    return true;
+  }
+  bool detached(PartitionId) override {
+    gone_ = !stays && (gone_ || copy_goes());
+    return gone_;
+  }
+  Result<void> catch_up(PartitionId partition) override {
+    (void)hook().ok();
+    return after(store_.catch_up(partition));
+  }
   Result<void> insert(const EventBatch& batch, std::size_t begin, std::size_t end) override {
     (void)hook().ok();
     if (keep_back && keep_back(batch, begin, end)) {
@@ -116,6 +137,7 @@ class SimConnection final : public StoreWriter, public SharedState {
     return result;
   }
   MemoryStore& store_;
+  bool gone_ = false;
 };
 
 // One owner's view of the stream that all of them share.

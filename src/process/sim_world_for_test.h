@@ -84,6 +84,9 @@ class SimWorld {
   // What was stolen must still be in the log; and a log is cut by one folder's checkpoints, not by a paused owner's
   // too. A topic that several share is cut by its age, long after the partition's owner has passed.
   bool with_retention_;
+  // The store has several copies, which go and lag. Damage beside what comes late from one that has gone is a limit
+  // that docs/exactly-once.md states.
+  bool with_copies_;
   ProcessorOptions options_;
   MemoryStream stream_;
   MemoryStoreFaults faults_;

@@ -32,6 +32,25 @@ struct StoredRange {
 class StoreWriter {
  public:
   virtual ~StoreWriter() = default;
+  // A store may have several copies (replicas), of which some lag behind. An owner works with one of them, from this
+  // call, the first of its recovery, on. True when it is another than this writer had before. kUnavailable: none
+  // answers. Stores that are one need no choice.
+  virtual Result<bool> attach(PartitionId partition) {
+    (void)partition;
+    return false;
+  }
+  // The copy doesn't answer. What was asked of it may be unknown to the others, and what was sent to it may still take
+  // effect there: to go on with another, the partition's recovery begins anew, with attach() and another epoch.
+  virtual bool detached(PartitionId partition) {
+    (void)partition;
+    return false;
+  }
+  // Ok when the copy has all that any copy had when this was called: before rows are written for an epoch that was
+  // another's, since no takeover disowns what comes late of that one's own.
+  virtual Result<void> catch_up(PartitionId partition) {
+    (void)partition;
+    return {};
+  }
   // Inserts rows [begin, end) of the batch. Ok: they are visible to readers (not yet durable). kInvalid: the store
   // refuses these rows for their data, nothing of them was stored. kFull: too many parts, slow down; nothing was
   // stored. kUnavailable: nothing was stored and nothing is under way. kUnknown: it may have been stored, in part, or

@@ -113,6 +113,9 @@ void MemoryStore::land(Rows rows, bool in_part) {
 }
 
 void MemoryStore::land_some_late() {
+  if (!lagging_.empty() && random() % 8 == 0) {
+    lagging_.clear();
+  }
   for (std::size_t index = 0; index < late_.size();) {
     if (random() % 4 != 0) {
       ++index;
@@ -148,11 +151,34 @@ Result<void> MemoryStore::insert(const EventBatch& batch, std::size_t begin, std
   }
   unsettled_[batch.partition] = true;
   if (fate == InsertFate::kUnknownLate) {
-    late_.push_back({batch.partition, std::move(rows)});
+    late_.push_back({batch.partition, std::move(rows), false});
   } else if (fate != InsertFate::kUnknownNothing) {
     land(std::move(rows), fate == InsertFate::kUnknownPart);
   }
   return unknown_outcome("the memory store was told to hide what became of this insert");
+}
+
+void MemoryStore::change_copy(PartitionId partition) {
+  std::lock_guard lock(mutex_);
+  constexpr std::uint64_t kLatest = 6;
+  for (std::uint64_t insert = inserts_ - std::min(inserts_, kLatest); insert <= inserts_; ++insert) {
+    if (random() % 3 == 0) {
+      lagging_.insert(insert);
+    }
+  }
+  for (Late& late : late_) {
+    late.elsewhere |= late.partition == partition;
+  }
+  unsettled_[partition] = false;
+}
+
+Result<void> MemoryStore::catch_up(PartitionId) {
+  std::lock_guard lock(mutex_);
+  if (!lagging_.empty() && chance(faults_.ask_fails)) {
+    return unavailable("the memory store was told not to answer");
+  }
+  lagging_.clear();
+  return {};
 }
 
 Result<void> MemoryStore::settle(PartitionId partition) {
@@ -161,7 +187,7 @@ Result<void> MemoryStore::settle(PartitionId partition) {
     return unavailable("the memory store was told not to settle");
   }
   for (std::size_t index = 0; index < late_.size();) {
-    if (late_[index].partition != partition) {
+    if (late_[index].partition != partition || late_[index].elsewhere) {
       ++index;
       continue;
     }
@@ -183,7 +209,7 @@ Result<std::vector<SequenceNumber>> MemoryStore::present(PartitionId partition, 
   }
   std::vector<SequenceNumber> found;
   for (const Row& row : rows_) {
-    if (in_range(row, partition, range) && visible(row)) {
+    if (in_range(row, partition, range) && seen(row)) {
       found.push_back(row.place.sequence);
     }
   }
@@ -200,7 +226,7 @@ Result<StoredRange> MemoryStore::count(PartitionId partition, SequenceRange rang
   }
   StoredRange stored;
   for (const Row& row : rows_) {
-    if (in_range(row, partition, range) && visible(row)) {
+    if (in_range(row, partition, range) && seen(row)) {
       ++stored.rows;
       stored.hash += with_hash ? row_hash(row.view(), row.place) : 0;
     }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -46,6 +47,7 @@ class MemoryStore final : public StoreWriter, public StoreReader, public SharedS
   explicit MemoryStore(MemoryStoreFaults faults = {}) : faults_(faults), random_state_(faults.seed) {}
 
   Result<void> insert(const EventBatch& batch, std::size_t begin, std::size_t end) override;
+  Result<void> catch_up(PartitionId partition) override;
   Result<void> settle(PartitionId partition) override;
   Result<std::vector<SequenceNumber>> present(PartitionId partition, SequenceRange range) override;
   Result<StoredRange> count(PartitionId partition, SequenceRange range, bool with_hash) override;
@@ -77,6 +79,9 @@ class MemoryStore final : public StoreWriter, public StoreReader, public SharedS
   void lose(PartitionId partition, SequenceRange range);
   // All rows and takeovers are gone.
   void wipe();
+  // Whoever asks from now on asks another copy: some of the latest inserts are not there yet, until catch_up() or some
+  // later call; what is under way at the old one can't be settled any more, and lands at some later call, or never.
+  void change_copy(PartitionId partition);
   void set_faults(MemoryStoreFaults faults);  // the seed is taken anew too
 
   struct Row {
@@ -104,6 +109,7 @@ class MemoryStore final : public StoreWriter, public StoreReader, public SharedS
   }
   InsertFate draw();
   bool visible(const Row& row) const;
+  bool seen(const Row& row) const { return visible(row) && !lagging_.contains(row.insert); }
   void expect_settled(PartitionId partition, const char* call);
   void land_some_late();
   void land(Rows rows, bool in_part);
@@ -116,7 +122,9 @@ class MemoryStore final : public StoreWriter, public StoreReader, public SharedS
   struct Late {
     PartitionId partition;
     Rows rows;
+    bool elsewhere = false;  // at a copy that is no longer asked
   };
+  std::set<std::uint64_t> lagging_;  // inserts
   std::vector<Late> late_;
   std::map<PartitionId, bool> unsettled_;
   std::map<PartitionId, std::vector<Takeover>> takeovers_;
