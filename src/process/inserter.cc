@@ -40,6 +40,11 @@ void Inserter::begin(const EventBatch& batch) {
   tally_ = {};
 }
 
+bool Inserter::untouched() const {
+  bool whole = open_.size() == 1 && open_[0].begin == 0 && open_[0].end == batch_->rows();
+  return whole && doubt_ == Doubt::kNone && tally_.failed.empty();
+}
+
 Result<bool> Inserter::step() {
   if (doubt_ == Doubt::kUnsettled) {
     if (!sabotaged(Sabotage::kAskTooEarly)) {

@@ -25,6 +25,8 @@ class Inserter {
   // The batch must stay as it is until step() has said true.
   void begin(const EventBatch& batch);
   bool active() const { return batch_ != nullptr; }
+  // Nothing of the batch is stored, refused or in doubt.
+  bool untouched() const;
   // The batch is another's business now.
   void give_up() { batch_ = nullptr; }
   // True when every row is stored or failed: then tally() is complete. kFull, kUnavailable: nothing has changed, call

@@ -14,6 +14,7 @@ namespace millrace {
 namespace {
 
 constexpr std::int64_t kPlacesEveryNs = 10'000'000'000;
+constexpr std::int64_t kGrownBatchAgeNs = 10'000'000'000;
 
 std::unique_ptr<SharedFolder> folder_in_store(const ProcessorParts& parts, const ProcessorOptions& options) {
   return parts.shared == nullptr
@@ -33,7 +34,8 @@ Processor::Processor(const ProcessorParts& parts, const ProcessorOptions& option
       parts_(with_files(parts, shared_.get())),
       options_(options),
       inserter_(parts.store, parts.failed, parts.metrics),
-      views_(parts.views != nullptr ? &parts.views->partition(options.partition) : nullptr) {
+      views_(parts.views != nullptr ? &parts.views->partition(options.partition) : nullptr),
+      batch_age_ns_(options.batch_age_ns_max) {
   begin_recovery();
   progress_.partition = options.partition;
 }
@@ -267,7 +269,7 @@ void Processor::pass_damage() {
 StepResult Processor::wait() const {
   TimeNs until = now_ + 1'000'000'000;  // for the lag to be told
   if (batch_.rows() > 0) {
-    until = std::min(until, batch_opened_ + options_.batch_age_ns_max);
+    until = std::min(until, batch_opened_ + batch_age_ns_);
   }
   if (anything_to_checkpoint()) {
     until = std::min(until, std::max(checkpoint_due_, now_ + 1));
@@ -279,8 +281,12 @@ bool Processor::batch_is_due() const {
   if (batch_.rows() == 0) {
     return false;
   }
-  return batch_.rows() >= options_.batch_rows_max || batch_.bytes() >= options_.batch_bytes_max || held_ || damage_ ||
-         draining_ || now_ >= batch_opened_ + options_.batch_age_ns_max;
+  return !batch_can_grow() || now_ >= batch_opened_ + batch_age_ns_;
+}
+
+bool Processor::batch_can_grow() const {
+  bool full = batch_.rows() >= options_.batch_rows_max || batch_.bytes() >= options_.batch_bytes_max;
+  return !full && !held_ && !damage_ && !draining_;
 }
 
 void Processor::begin_batch() {
@@ -289,11 +295,20 @@ void Processor::begin_batch() {
 }
 
 Result<StepResult> Processor::insert() {
-  MR_ASSIGN(bool done, inserter_.step());
-  if (!done) {
+  Result<bool> done = inserter_.step();
+  if (!done.ok() && done.error().code == Code::kFull && inserter_.untouched() && batch_can_grow()) {
+    // Too many parts: fewer and larger ones, instead of the same again.
+    inserter_.give_up();
+    batch_opened_ = now_;
+    batch_age_ns_ = std::max(batch_age_ns_, std::min(batch_age_ns_ * 2, kGrownBatchAgeNs));
+    return StepResult{};
+  }
+  MR_TRY(done);
+  if (!*done) {
     return StepResult{};
   }
   end_batch();
+  batch_age_ns_ = std::max(options_.batch_age_ns_max, batch_age_ns_ - batch_age_ns_ / 8);
   if (at_end_ || draining_) {
     return StepResult{};
   }

@@ -70,6 +70,7 @@ class Processor {
   StepResult wait() const;
 
   bool batch_is_due() const;
+  bool batch_can_grow() const;
   void begin_batch();
   Result<StepResult> insert();
   void end_batch();
@@ -117,6 +118,7 @@ class Processor {
   EventBatch batch_;
   std::uint64_t batch_repeats_ = 0;      // folded since stored_, like the batch's rows
   TimeNs batch_opened_ = 0;              // monotonic
+  std::int64_t batch_age_ns_;            // more than the option while the store has too many parts
   TimeNs oldest_received_ = 0;           // of what was folded since stored_
   std::optional<StreamEntry> held_;      // read, but of another month than the batch
   std::optional<SequenceRange> damage_;  // read, and waiting for the batch before it to be stored

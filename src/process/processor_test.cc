@@ -148,7 +148,44 @@ TEST_F(ProcessorTest, UnknownOutcomeOfALateInsertIsWaitedFor) {
   EXPECT_THAT(store_.broken_rules(), IsEmpty());
 }
 
-TEST_F(ProcessorTest, FullStoreIsGivenLongerAndLongerPauses) {
+TEST_F(ProcessorTest, FullStoreGetsFewerAndLargerBatches) {
+  append_plain(1);
+  for (int i = 0; i < 4; ++i) {
+    store_.script(InsertFate::kFull);
+  }
+  start();
+  std::vector<TimeNs> tries;
+  while (progress().stored_until.value < 5) {
+    std::uint64_t before = store_.inserts();
+    StepResult result = step();
+    if (store_.inserts() > before) {
+      tries.push_back(now_);
+      append_plain(tries.size() < 5 ? 1 : 0);  // more to come, which the same batch takes along
+    }
+    EXPECT_FALSE(processor_->error());
+    now_ = std::max(now_, result.until);
+  }
+  ASSERT_EQ(tries.size(), 5u);
+  std::vector<TimeNs> waits;
+  for (std::size_t i = 1; i < tries.size(); ++i) {
+    waits.push_back((tries[i] - tries[i - 1]) / kMs);
+  }
+  EXPECT_THAT(waits, ElementsAre(800, 1600, 3200, 6400));
+  EXPECT_EQ(stored(), up_to(5));
+  // And back again, once it is taken.
+  for (int i = 0; i < 40; ++i) {
+    append_plain(1);
+    TimeNs appended = now_;
+    while (progress().stored_until.value < 6U + static_cast<unsigned>(i)) {
+      now_ = std::max(now_, step().until);
+    }
+    waits.push_back((now_ - appended) / kMs);
+  }
+  EXPECT_LE(waits.back(), 400);
+}
+
+TEST_F(ProcessorTest, FullStoreIsGivenLongerAndLongerPausesWhereABatchCannotGrow) {
+  options_.batch_rows_max = 1;
   append_plain(1);
   for (int i = 0; i < 4; ++i) {
     store_.script(InsertFate::kFull);
