@@ -57,7 +57,7 @@ ClickHouseOptions Backend::store_options() {
   options.generation = parts_.stream.generation();
   options.declared = declared_properties(parts_.settings);
   if (engine_ == nullptr) {
-    options.url = parts_.settings.store_url;
+    set_store(options, parts_.settings);
     return options;
   }
   options.url = "unix:" + engine_->socket_path();

@@ -317,7 +317,7 @@ TEST_F(EmbeddedStore, KeptColumnIsTheSameFilledByTheInsertOrFromTheText) {
     SCOPED_TRACE(clickhouse::kept_type(kept));
     engine().ask("ALTER TABLE " + database_ + ".events DROP COLUMN IF EXISTS " + column);
     engine().ask("ALTER TABLE " + database_ + ".events DELETE WHERE event = 'new' SETTINGS mutations_sync = 1");
-    ASSERT_TRUE(clickhouse::keep(run, database_, kept).ok());
+    ASSERT_TRUE(clickhouse::keep(run, {database_, false, ""}, kept).ok());
     store_ = open_store(options());
     for (const char* text : kOddTexts) add("new", "u", kContractStart, text);
     store();
@@ -338,7 +338,7 @@ TEST_F(EmbeddedStore, KeptColumnIsTheSameFilledByTheInsertOrFromTheText) {
 TEST_F(EmbeddedStore, InsertsGoOnAfterAColumnWasDroppedByHand) {
   auto run = [](const std::string& sql) -> Result<std::string> { return engine().ask(sql); };
   clickhouse::KeptProperty kept{"n", clickhouse::KeptProperty::Kind::kNumber, false};
-  ASSERT_TRUE(clickhouse::keep(run, database_, kept).ok());
+  ASSERT_TRUE(clickhouse::keep(run, {database_, false, ""}, kept).ok());
   store_ = open_store(options({{"size", DeclaredProperty::Type::kInteger}}));
   auto drop = [&](const std::string& pattern) {
     std::string place = " WHERE database = '" + database_ + "' AND table = 'events' AND match(name, '" + pattern + "')";
@@ -518,9 +518,10 @@ TEST_F(EmbeddedStore, OwnersAreRememberedByTheNextStart) {
 TEST_F(EmbeddedStore, FirstSchemaIsBroughtToTheNewestWithItsRows) {
   std::string database = engine().new_database();
   auto run = [](const std::string& sql) -> Result<std::string> { return engine().ask(sql); };
-  std::vector<clickhouse::Migration> first = clickhouse::migrations(database, false);
+  clickhouse::Layout layout{database, false, ""};
+  std::vector<clickhouse::Migration> first = clickhouse::migrations(layout);
   first.resize(1);
-  ASSERT_TRUE(clickhouse::migrate(run, database, first).ok());
+  ASSERT_TRUE(clickhouse::migrate(run, layout, first).ok());
   engine().ask("INSERT INTO " + database +
                ".events (project, event, time, received, user_id, properties, context, generation, `partition`, "
                "sequence, epoch) SELECT "

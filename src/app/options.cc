@@ -16,6 +16,12 @@ std::int64_t ns(std::chrono::milliseconds duration) { return duration.count() * 
 // Log, store and engine need descriptors too: connections leave them some.
 constexpr std::size_t kDescriptorsKept = 256;
 
+// What a replica has, the others have seconds later: a checkpoint that waits so long is of rows that they all have, and
+// a replica that goes takes little with it that must be written again.
+constexpr std::int64_t kClusterTrailNs = 10'000'000'000;
+// A server of a cluster that is frozen is given up after so long; a single one is waited for.
+constexpr std::int64_t kClusterInsertMsMax = 30'000;
+
 std::size_t connections_there_is_room_for() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
@@ -72,7 +78,10 @@ QueryLimits query_limits(const SettingValues& values) {
 ProcessorOptions processor_options(const SettingValues& values, const std::string& data) {
   ProcessorOptions options;
   options.folder = data + "/process";
-  options.store = store_name(values.store_url);
+  options.store = store_name(values);
+  if (!values.store_cluster.empty()) {
+    options.checkpoint_trail_ns = kClusterTrailNs;
+  }
   options.batch_rows_max = static_cast<std::uint32_t>(values.process_batch_rows);
   options.batch_bytes_max = values.process_batch_bytes;
   options.batch_age_ns_max = ns(values.process_batch_age);
@@ -125,6 +134,36 @@ std::string store_name(const std::string& url) {
   host = user == std::string::npos || user < host ? host : user + 1;
   std::string database = path + 1 < url.size() ? url.substr(path) : "/millrace";
   return url.substr(host, path - host) + database;
+}
+
+std::string store_name(const SettingValues& values) {
+  std::string name = store_name(values.store_url);
+  return values.store_cluster.empty() ? name : values.store_cluster + name.substr(name.rfind('/'));
+}
+
+Result<void> check_store(const SettingValues& values) {
+  if (values.store_url.empty()) {
+    return values.store_cluster.empty() ? Result<void>()
+                                        : invalid("store.cluster needs the cluster's servers in store.url");
+  }
+  MR_ASSIGN(std::vector<clickhouse::Address> servers, clickhouse::parse_addresses(values.store_url));
+  if (values.store_cluster.empty() && servers.size() > 1) {
+    return invalid(
+        "store.url names several servers, which hold the same rows only in a cluster: name it in store.cluster, or one "
+        "server");
+  }
+  if (!values.store_cluster.empty() && !clickhouse::is_cluster_name(values.store_cluster)) {
+    return invalid("store.cluster may have letters, digits, underscores, dashes and dots only");
+  }
+  return {};
+}
+
+void set_store(ClickHouseOptions& options, const SettingValues& values) {
+  options.url = values.store_url;
+  options.cluster = values.store_cluster;
+  if (!options.cluster.empty()) {
+    options.insert_ms_max = kClusterInsertMsMax;
+  }
 }
 
 Result<engine::SupervisorOptions> engine_options(const SettingValues& values, const std::string& data,

@@ -26,6 +26,12 @@ std::vector<DeclaredProperty> declared_properties(const SettingValues& values);
 // What the store at a URL is called in files and messages, without user and password: "host:port/database". "embedded"
 // for an empty one.
 std::string store_name(const std::string& url);
+// The same of the store that the settings name: "cluster/database" for a cluster, whose servers come and go.
+std::string store_name(const SettingValues& values);
+// kInvalid: an address or a cluster that can't be one, several servers without a cluster, a cluster without servers.
+Result<void> check_store(const SettingValues& values);
+// Where the store is, when it isn't the embedded engine.
+void set_store(ClickHouseOptions& options, const SettingValues& values);
 // kNotFound when libchdb.so is nowhere.
 Result<engine::SupervisorOptions> engine_options(const SettingValues& values, const std::string& data,
                                                  const std::string& program);

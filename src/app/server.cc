@@ -282,6 +282,7 @@ Result<void> WholeServer::open_backend() {
     health_->store_trouble("this server has no role that uses the store");
     return {};
   }
+  MR_TRY(check_store(values_));
   if (values_.store_url.empty()) {
     MR_TRY(engine_options(values_, data_,
                           program_));  // a library that is missing is an error now, not a store that never comes

@@ -98,6 +98,9 @@ Result<void> Move::lock() {
 
 Result<void> Move::open() {
   const std::string& url = values_.store_url;
+  if (!values_.store_cluster.empty()) {
+    return invalid("events are moved out of one server or the embedded engine, not out of a cluster (store.cluster)");
+  }
   if (store_name(url) == store_name(options_.to)) {
     return invalid(fmt::format("the events are in {} already", store_name(url)));
   }

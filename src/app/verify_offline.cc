@@ -54,7 +54,7 @@ Result<OfflineReport> verify_offline(const Settings& settings, const std::string
   Metrics metrics;
   MR_ASSIGN(StorePlace place, open_store_place(values.store_url, values, data, program, metrics));
   ClickHouseOptions options;
-  options.url = values.store_url;
+  set_store(options, values);
   options.generation = node.generation;
   options.declared = declared_properties(values);
   if (engine::Supervisor* engine = place.engine.get(); engine != nullptr) {

@@ -245,9 +245,6 @@ Result<std::vector<TimeNs>> ClickHouseStore::buckets(Every every, TimeNs from, T
   return begins;
 }
 
-Result<void> ClickHouseStore::ping() {
-  MR_ASSIGN(auto connection, readers_.lease());
-  return connection->ping(kPingMsMax);
-}
+Result<void> ClickHouseStore::ping() { return servers_.ping_any(kPingMsMax); }
 
 }  // namespace millrace

@@ -20,7 +20,7 @@ Result<void> ClickHouseStore::load_kept() {
 // are done without; the next try goes by what there is. The refusal itself is the error that is told.
 void ClickHouseStore::look_at_columns() {
   auto run = [this](const std::string& sql) { return change(sql); };
-  if (clickhouse::declare(run, options_.database, options_.declared).ok()) (void)load_kept().ok();
+  if (clickhouse::declare(run, layout_, options_.declared).ok()) (void)load_kept().ok();
 }
 
 // The body of the thread.
@@ -39,16 +39,16 @@ Result<void> ClickHouseStore::keep_property(KeptProperty property) {
   auto run = [this](const std::string& sql) { return change(sql); };
   auto kept = keeper_.kept();
   if (std::find(kept->begin(), kept->end(), property) != kept->end()) {
-    return clickhouse::fill_kept(run, options_.database, property);
+    return clickhouse::fill_kept(run, layout_, property);
   }
   if (property.kind == KeptProperty::Kind::kText) {
-    MR_ASSIGN(property.few, clickhouse::has_few_values(run, options_.database, property));
+    MR_ASSIGN(property.few, clickhouse::has_few_values(run, layout_, property));
   }
-  MR_TRY(clickhouse::keep(run, options_.database, property));
+  MR_TRY(clickhouse::keep(run, layout_, property));
   MR_TRY(load_kept());
   log_info("a property that is asked about gets a column",
            {{"property", property.name}, {"column", clickhouse::kept_column(property)}});
-  return clickhouse::fill_kept(run, options_.database, property);
+  return clickhouse::fill_kept(run, layout_, property);
 }
 
 }  // namespace millrace

@@ -37,9 +37,10 @@ std::string ClickHouseStore::state_of(const Takeover& owner) const {
 
 Result<std::vector<std::string>> ClickHouseStore::names(const Takeover& owner) {
   MR_ASSIGN(std::string body,
-            ask(fmt::format("SELECT name FROM {} WHERE {} GROUP BY name, version, pieces HAVING uniqExact(piece) = "
+            ask(owner.partition,
+                fmt::format("SELECT name FROM {} WHERE {} GROUP BY name, version, pieces HAVING uniqExact(piece) = "
                             "pieces ORDER BY name",
-                            table("state"), state_of(owner)),
+                            local("state"), state_of(owner)),
                 "RowBinary"));
   std::vector<std::string> found;
   clickhouse::RowReader reader(body);
@@ -52,11 +53,12 @@ Result<std::vector<std::string>> ClickHouseStore::names(const Takeover& owner) {
 Result<std::string> ClickHouseStore::read(const Takeover& owner, const std::string& name) {
   std::string which = state_of(owner) + " AND name = " + quote_string(name);
   MR_ASSIGN(std::string body,
-            ask(fmt::format(
+            ask(owner.partition,
+                fmt::format(
                     "SELECT bytes FROM {0} WHERE {1} AND version = (SELECT max(version) FROM (SELECT version FROM {0} "
                     "WHERE {1} GROUP BY version, pieces HAVING uniqExact(piece) = pieces)) ORDER BY piece LIMIT "
                     "1 BY piece",
-                    table("state"), which),
+                    local("state"), which),
                 "RowBinary"));
   if (body.empty()) return not_found("the store has no state of this name");
   std::string bytes;
@@ -67,7 +69,8 @@ Result<std::string> ClickHouseStore::read(const Takeover& owner, const std::stri
 }
 
 Result<void> ClickHouseStore::write(const Takeover& owner, const std::string& name, std::string_view bytes) {
-  MR_ASSIGN(auto connection, readers_.lease());
+  MR_ASSIGN(Writer * writer, this->writer(owner.partition));
+  MR_ASSIGN(auto connection, servers_.pool(writer->server).lease());
   std::size_t pieces = std::max<std::size_t>(1, (bytes.size() + kPieceBytes - 1) / kPieceBytes);
   std::uint64_t version = ++state_version_;
   for (std::size_t first = 0; first < pieces; first += kPiecesAtOnce) {
@@ -93,10 +96,11 @@ Result<void> ClickHouseStore::write(const Takeover& owner, const std::string& na
     block.numbers("piece", "UInt32", std::span<const std::uint32_t>(numbers));
     block.constant("pieces", "UInt32", static_cast<std::uint32_t>(pieces));
     block.strings_of("bytes", contents);
-    std::string sql = "INSERT INTO " + table("state") +
+    std::string sql = "INSERT INTO " + local("state") +
                       " (generation, `partition`, epoch, claim, name, version, piece, pieces, bytes)";
     std::string query_id = fmt::format("millrace-state-{}-{}-{}", owner.partition.value, owner.claim, version + first);
     Result<clickhouse::Reply> sent = connection->insert(sql, block.bytes(), kStateSettings, query_id, kStateMsMax);
+    watch(*writer, !sent.ok() && connection->another_may());
     if (!sent.ok()) return std::move(sent).error();
   }
   return flush();
@@ -104,28 +108,32 @@ Result<void> ClickHouseStore::write(const Takeover& owner, const std::string& na
 
 Result<void> ClickHouseStore::remove(const Takeover& owner, const std::vector<std::string>& names) {
   if (names.empty()) return {};
-  MR_TRY(change(fmt::format("ALTER TABLE {} DELETE WHERE {} AND name IN ({}) SETTINGS mutations_sync = 0",
-                            table("state"), state_of(owner), names_list(names))));
+  MR_TRY(
+      change(owner.partition, fmt::format("ALTER TABLE {} DELETE WHERE {} AND name IN ({}) SETTINGS mutations_sync = 0",
+                                          local("state"), state_of(owner), names_list(names))));
   return {};
 }
 
 Result<void> ClickHouseStore::copy(const Takeover& from, const Takeover& to) {
   // Of each name the newest whole version; the copy is older than all that `to` writes itself.
-  MR_TRY(change(fmt::format(
-      "INSERT INTO {0} (generation, `partition`, epoch, claim, name, version, piece, pieces, bytes) SELECT generation, "
-      "`partition`, {1}, {2}, name, 0, piece, pieces, bytes FROM {0} WHERE {3} AND (name, version) IN (SELECT name, "
-      "max(version) FROM (SELECT name, version FROM {0} WHERE {3} GROUP BY name, version, pieces HAVING "
-      "uniqExact(piece) "
-      "= pieces) GROUP BY name) SETTINGS async_insert = 0, insert_deduplicate = 0",
-      table("state"), to.epoch.value, to.claim, state_of(from))));
+  MR_TRY(change(
+      to.partition,
+      fmt::format("INSERT INTO {0} (generation, `partition`, epoch, claim, name, version, piece, pieces, bytes) SELECT "
+                  "generation, "
+                  "`partition`, {1}, {2}, name, 0, piece, pieces, bytes FROM {0} WHERE {3} AND (name, version) IN "
+                  "(SELECT name, "
+                  "max(version) FROM (SELECT name, version FROM {0} WHERE {3} GROUP BY name, version, pieces HAVING "
+                  "uniqExact(piece) "
+                  "= pieces) GROUP BY name) SETTINGS async_insert = 0, insert_deduplicate = 0",
+                  local("state"), to.epoch.value, to.claim, state_of(from))));
   return flush();
 }
 
 Result<void> ClickHouseStore::forget_before(const Takeover& owner) {
-  MR_TRY(
-      change(fmt::format("ALTER TABLE {} DELETE WHERE generation = {} AND `partition` = {} AND epoch < {} SETTINGS "
-                         "mutations_sync = 0",
-                         table("state"), options_.generation.value, owner.partition.value, owner.epoch.value)));
+  MR_TRY(change(owner.partition,
+                fmt::format("ALTER TABLE {} DELETE WHERE generation = {} AND `partition` = {} AND epoch < {} SETTINGS "
+                            "mutations_sync = 0",
+                            local("state"), options_.generation.value, owner.partition.value, owner.epoch.value)));
   return {};
 }
 

@@ -25,7 +25,7 @@ bool is_bad_data(int code) { return one_of(code, {6, 27, 53, 69, 70, 72, 117, 12
 // Found before an insert begins: unknown column, table, database, function; no access, read-only, wrong user or
 // settings.
 bool is_refused_at_once(int code) {
-  return one_of(code, {16, 36, 46, 47, 60, 62, 73, 81, 115, 164, 192, 193, 194, 242, 452, 497, 516});
+  return one_of(code, {16, 36, 46, 47, 60, 62, 73, 81, 115, 164, 192, 193, 194, 452, 497, 516});
 }
 // A question that is wrong: unknown time zone (BAD_ARGUMENTS), types that don't fit.
 bool is_bad_question(int code) { return one_of(code, {36, 43, 53, 70, 386}); }
@@ -95,7 +95,7 @@ std::string with_settings(std::string sql, const Settings& settings) {
 }  // namespace
 
 Result<Address> parse_address(const std::string& url) {
-  Address address{url, "", "", ""};
+  Address address{url, "", "", "", ""};
   if (url.rfind("unix:", 0) == 0) return address;
   std::size_t scheme = url.find("://");
   if (scheme == std::string::npos) return invalid("the store's address must begin with http://, https:// or unix:");
@@ -109,6 +109,35 @@ Result<Address> parse_address(const std::string& url) {
   return address;
 }
 
+Result<std::vector<Address>> parse_addresses(const std::string& url) {
+  std::size_t host = url.find("://");
+  std::size_t end = std::min(host == std::string::npos ? host : url.find('/', host + 3), url.size());
+  if (host == std::string::npos || url.find(',') >= end) {
+    MR_ASSIGN(Address one, parse_address(url));
+    return std::vector<Address>{std::move(one)};
+  }
+  host += 3;
+  if (std::size_t user = url.rfind('@', end); user != std::string::npos && user >= host) host = user + 1;
+  std::vector<Address> all;
+  for (std::size_t at = host; at <= end;) {
+    std::size_t comma = std::min(url.find(',', at), end);
+    if (comma == at) return invalid("the store's address has a comma without a server beside it");
+    MR_ASSIGN(Address one, parse_address(url.substr(0, host) + url.substr(at, comma - at) + url.substr(end)));
+    all.push_back(std::move(one));
+    at = comma + 1;
+  }
+  return all;
+}
+
+std::string store_host(const std::string& url) {
+  std::size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return url;
+  std::string host = url.substr(scheme + 3);
+  host.resize(std::min(host.find('/'), host.size()));
+  std::size_t user = host.rfind('@');
+  return user == std::string::npos ? host : host.substr(user + 1);
+}
+
 Error classify(Purpose purpose, int status, int code, std::string_view message) {
   std::string text = message.empty() ? fmt::format("HTTP status {}", status) : plain(message);
   if (purpose == Purpose::kInsert) return classify_insert(status, code, text);
@@ -117,6 +146,14 @@ Error classify(Purpose purpose, int status, int code, std::string_view message) 
   bool refused = is_refused_at_once(code) || one_of(code, {44, 48, 57, 80, 82, 122});
   if (refused) return invalid("the store refuses a statement: " + text);
   return unknown_outcome("the store failed in a statement: " + text);
+}
+
+// SOCKET_TIMEOUT, NETWORK_ERROR, NO_ZOOKEEPER, ABORTED, TABLE_IS_READ_ONLY, ALL_CONNECTION_TRIES_FAILED,
+// TOO_FEW_LIVE_REPLICAS, NOT_A_LEADER, ALL_REPLICAS_LOST, KEEPER_EXCEPTION. An insert that one of these ended may have
+// been stored all the same: a table turns read-only in the midst of it when it loses its Keeper.
+bool is_servers_own(int status, int code) {
+  if (code == 0) return one_of(status, {502, 503, 504});
+  return one_of(code, {209, 210, 225, 236, 242, 279, 285, 529, 577, 999});
 }
 
 Result<std::unique_ptr<Connection>> Connection::create(const Address& address) {
@@ -132,8 +169,10 @@ Result<Reply> Connection::send(const std::string& target, std::string_view body,
   request.body = std::span<const std::string_view>(&body, 1);
   if (!user_.empty()) request.headers = {{"X-ClickHouse-User", user_}, {"X-ClickHouse-Key", password_}};
   Result<http::ClientResponse> response = client_->send(request, timeout_ms);
+  another_may_ = !response.ok();
   if (!response.ok()) return std::move(response).error();
   int code = exception_code(*response);
+  another_may_ = is_servers_own(response->status, code);
   if (response->status != 200 || code != 0) return classify(purpose, response->status, code, response->body);
   return Reply{std::move(response->body), rows_read(*response)};
 }
@@ -143,12 +182,19 @@ Result<Reply> Connection::run(const std::string& sql, const Settings& settings, 
   std::string text = with_settings(sql, settings);
   if (!format.empty()) text += fmt::format(" FORMAT {}", format);
   TimeNs start = system_clock().monotonic();
-  Result<Reply> reply = send("/?wait_end_of_query=1", text, purpose, timeout_ms);
+  Result<Reply> reply = send(target_, text, purpose, timeout_ms);
   if (purpose != Purpose::kQuery || reply.ok() || reply.error().code != Code::kUnknown) return reply;
   std::int64_t left_ms = timeout_ms - (system_clock().monotonic() - start) / 1'000'000;
-  if (left_ms > timeout_ms / 2) reply = send("/?wait_end_of_query=1", text, purpose, left_ms);
+  if (left_ms > timeout_ms / 2) reply = send(target_, text, purpose, left_ms);
   if (reply.ok() || reply.error().code != Code::kUnknown) return reply;
   return unavailable("the store gave no answer: " + reply.error().message);
+}
+
+Result<void> Connection::wait_for(const std::string& sql, std::int64_t timeout_ms) {
+  std::string target = fmt::format("{}&receive_timeout={}", target_, std::max<std::int64_t>(1, timeout_ms / 1000));
+  Result<Reply> reply = send(target, sql, Purpose::kChange, timeout_ms + 5'000);
+  if (!reply.ok()) return unavailable(reply.error().message);
+  return {};
 }
 
 Result<Reply> Connection::insert(const std::string& sql, std::string_view data, const Settings& settings,

@@ -97,6 +97,9 @@ TEST(Connection, ErrorsOfAnInsertTellWhatWasStored) {
   EXPECT_EQ(code(403, 516), Code::kUnavailable);  // AUTHENTICATION_FAILED
   EXPECT_EQ(code(401, 0), Code::kUnavailable);
   EXPECT_EQ(code(500, 159), Code::kUnknown);  // TIMEOUT_EXCEEDED
+  EXPECT_EQ(code(500, 242), Code::kUnknown);  // TABLE_IS_READ_ONLY: it may have become that in the midst of the insert
+  EXPECT_EQ(code(500, 319), Code::kUnknown);  // UNKNOWN_STATUS_OF_INSERT
+  EXPECT_EQ(code(500, 999), Code::kUnknown);  // KEEPER_EXCEPTION
   EXPECT_EQ(code(500, 394), Code::kUnknown);  // QUERY_WAS_CANCELLED
   EXPECT_EQ(code(502, 0), Code::kUnknown);
 }
@@ -122,6 +125,52 @@ TEST(Connection, AddressIsTakenApart) {
   EXPECT_EQ(parse_address("unix:/run/engine.sock")->url, "unix:/run/engine.sock");
   EXPECT_EQ(parse_address("host:8123").error().code, Code::kInvalid);
   EXPECT_EQ(parse_address("http://host/a/b").error().code, Code::kInvalid);
+}
+
+TEST(Connection, AddressNamesSeveralServersOfOneDatabase) {
+  auto all = parse_addresses("https://a:b%2Cc@one:8443,two,[::1]:8443/stats");
+  ASSERT_TRUE(all.ok()) << all.error().message;
+  ASSERT_EQ(all->size(), 3u);
+  EXPECT_EQ((*all)[0].url, "https://a:b%2Cc@one:8443");
+  EXPECT_EQ((*all)[1].url, "https://a:b%2Cc@two");
+  EXPECT_EQ((*all)[2].url, "https://a:b%2Cc@[::1]:8443");
+  for (const Address& one : *all) EXPECT_EQ(one.database, "stats");
+  EXPECT_EQ(parse_addresses("http://one")->size(), 1u);
+  EXPECT_EQ(parse_addresses("unix:/a,b")->size(), 1u);
+  for (const char* wrong : {"http://,one/db", "http://one,/db", "http://one,,two", "http://one,two/a/b", "one,two"}) {
+    EXPECT_EQ(parse_addresses(wrong).error().code, Code::kInvalid) << wrong;
+  }
+  EXPECT_EQ(store_host("https://a:b@one:8443"), "one:8443");
+}
+
+TEST(Connection, TroubleOfOneServerIsToldFromTroubleOfTheStatement) {
+  for (int code : {242, 999, 225, 285, 236}) EXPECT_TRUE(is_servers_own(500, code)) << code;
+  for (int code : {60, 62, 241, 252, 469, 516}) EXPECT_FALSE(is_servers_own(500, code)) << code;
+  EXPECT_TRUE(is_servers_own(503, 0));
+  EXPECT_FALSE(is_servers_own(404, 0));
+  std::vector<ScriptedClient::Seen> seen;
+  Connection connection(std::make_unique<ScriptedClient>(
+                            std::vector<Result<http::ClientResponse>>{answer(500, "no", 242), answer(404, "no", 60),
+                                                                      unavailable("refused"), answer(200, "")},
+                            seen),
+                        {"", "", "", "", ""});
+  for (bool another_may : {true, false, true}) {
+    EXPECT_FALSE(connection.run("ALTER", {}, "", Purpose::kChange, 1000).ok());
+    EXPECT_EQ(connection.another_may(), another_may);
+  }
+  EXPECT_TRUE(connection.run("ALTER", {}, "", Purpose::kChange, 1000).ok());
+  EXPECT_FALSE(connection.another_may());
+}
+
+TEST(Connection, ReplicaIsWaitedForAsLongAsItIsSaid) {
+  std::vector<ScriptedClient::Seen> seen;
+  Connection connection(std::make_unique<ScriptedClient>(
+                            std::vector<Result<http::ClientResponse>>{answer(200, ""), answer(500, "no", 159)}, seen),
+                        {"", "", "", "", "&a=b"});
+  EXPECT_TRUE(connection.wait_for("SYSTEM SYNC REPLICA t LIGHTWEIGHT", 30'000).ok());
+  EXPECT_EQ(seen[0].target, "/?wait_end_of_query=1&a=b&receive_timeout=30");
+  EXPECT_EQ(seen[0].body, "SYSTEM SYNC REPLICA t LIGHTWEIGHT");
+  EXPECT_EQ(connection.wait_for("SYSTEM SYNC REPLICA t LIGHTWEIGHT", 30'000).error().code, Code::kUnavailable);
 }
 
 }  // namespace

@@ -79,12 +79,12 @@ Result<bool> CopySide::look() {
   MR_ASSIGN(std::string text, ask(fmt::format("SELECT max(version) FROM {}", table("schema_version")), "TabSeparated"));
   int version = 0;
   std::from_chars(text.data(), text.data() + text.size(), version);
-  int newest = migrations(database_, false).back().version;
+  int newest = migrations({database_, false, ""}).back().version;
   if (version > newest) {
     return invalid(fmt::format("{} has schema version {}, this program knows versions up to {}: use a newer millrace",
                                name_, version, newest));
   }
-  MR_ASSIGN(std::string body, ask(select_takeovers(database_), "RowBinary"));
+  MR_ASSIGN(std::string body, ask(select_takeovers(table("owners")), "RowBinary"));
   MR_ASSIGN(std::vector<RecordedTakeover> takeovers, parse_takeovers(body));
   mark_ = take_copy_mark(takeovers);
   std::erase_if(takeovers, [](const RecordedTakeover& takeover) { return takeover.swept; });
@@ -184,9 +184,10 @@ Result<void> CopySide::settle() {
 Result<void> CopySide::begin(const std::vector<DeclaredProperty>& declared, const std::vector<KeptProperty>& kept,
                              bool durable_tables) {
   auto run = [this](const std::string& sql) { return change(sql); };
-  MR_TRY(migrate(run, database_, migrations(database_, durable_tables)));
-  MR_TRY(declare(run, database_, declared));
-  for (const KeptProperty& property : kept) MR_TRY(keep(run, database_, property));
+  Layout layout{database_, durable_tables, ""};
+  MR_TRY(migrate(run, layout, migrations(layout)));
+  MR_TRY(declare(run, layout, declared));
+  for (const KeptProperty& property : kept) MR_TRY(keep(run, layout, property));
   return mark_.open ? Result<void>() : set_mark(mark_.number + 1, false);
 }
 

@@ -9,13 +9,12 @@
 
 namespace millrace::clickhouse {
 
-std::string select_takeovers(const std::string& database) {
+std::string select_takeovers(const std::string& table) {
   return fmt::format(
       "SELECT generation, `partition`, epoch, min(first), max(swept), max(recorded) >= now64(3) - INTERVAL 1 DAY, "
       "max(claim) FROM "
-      "{}.owners "
-      "GROUP BY generation, `partition`, epoch ORDER BY generation, `partition`, epoch",
-      quote_name(database));
+      "{} GROUP BY generation, `partition`, epoch ORDER BY generation, `partition`, epoch",
+      table);
 }
 
 Result<std::vector<RecordedTakeover>> parse_takeovers(std::string_view body) {
@@ -34,6 +33,14 @@ Result<std::vector<RecordedTakeover>> parse_takeovers(std::string_view body) {
   }
   if (!reader.ok()) return unavailable("the store's list of owners ends in the middle of a row");
   return takeovers;
+}
+
+std::string query_prefix(Generation generation, PartitionId partition) {
+  return fmt::format("millrace-{}-{}-", generation.value, partition.value);
+}
+
+std::string inserts_of(Generation generation, PartitionId partition) {
+  return "query_id LIKE " + quote_string(query_prefix(generation, partition) + "%");
 }
 
 CopyMark take_copy_mark(std::vector<RecordedTakeover>& takeovers) {

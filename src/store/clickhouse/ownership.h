@@ -18,8 +18,12 @@ struct RecordedTakeover {
 };
 
 // "SELECT …" whose answer (RowBinary) parse_takeovers() reads, oldest first.
-std::string select_takeovers(const std::string& database);
+std::string select_takeovers(const std::string& table);
 Result<std::vector<RecordedTakeover>> parse_takeovers(std::string_view body);
+
+// How the ids of a partition's inserts begin, and the condition that finds those that are under way.
+std::string query_prefix(Generation generation, PartitionId partition);
+std::string inserts_of(Generation generation, PartitionId partition);
 
 // Generations begin with 1. A row of generation 0 says that a copy from another store into this one was begun, and,
 // once it is `swept`, that it has ended; its epoch counts the copies.
