@@ -22,7 +22,7 @@ FIGURES = []
 
 
 def pytest_configure(config):
-    for number in range(1, 20):
+    for number in range(1, 21):
         config.addinivalue_line("markers", f"F{number}: a fault of docs/reliability.md")
 
 
@@ -56,12 +56,15 @@ def start(tmp_path):
     servers = []
 
     def begin(folder="data", store=None, **settings):
-        """`store`: a StoreAlone that store_url leads to; else it is the embedded engine, with a port to ask at."""
-        if store is None:
+        """`store`: a StoreAlone that store_url leads to; without and without store_url it is the embedded engine, with a port to ask at."""
+        if store is None and "store_url" not in settings:
             port = free_port()
             settings.update(engine_listen=f"127.0.0.1:{port}", engine_user="faults", engine_password="faults")
         server = Server(tmp_path / folder, **settings)
-        server.sql = store.sql() if store else Sql(f"127.0.0.1:{port}", "faults", "faults", "millrace")
+        if store is not None:
+            server.sql = store.sql()
+        elif "store_url" not in settings:
+            server.sql = Sql(f"127.0.0.1:{port}", "faults", "faults", "millrace")
         servers.append(server)
         return server.start()
 
