@@ -94,15 +94,7 @@ Result<void> complete(Options& options) {
 
 void show(const load::Second& second) {
   bool terminal = isatty(STDERR_FILENO) != 0;
-  double seconds = std::max(second.seconds, 0.001);
-  auto rate = [seconds](std::uint64_t count) {
-    return load::format_count(static_cast<std::uint64_t>(static_cast<double>(count) / seconds));
-  };
-  fmt::print(stderr, "{}{:>5} s  {:>10} events/s accepted{}{}, p50 {}, p99 {}, longest {}{}",
-             terminal ? "\r\x1b[K" : "", second.number, rate(second.accepted),
-             second.refused > 0 ? ", " + rate(second.refused) + " refused" : "",
-             second.other > 0 ? ", " + rate(second.other) + " failed" : "", load::format_latency(second.p50),
-             load::format_latency(second.p99), load::format_latency(second.longest), terminal ? "" : "\n");
+  fmt::print(stderr, "{}{}{}", terminal ? "\r\x1b[K" : "", load::second_text(second), terminal ? "" : "\n");
   std::fflush(stderr);
 }
 

@@ -139,6 +139,9 @@ void Load::note_second(TimeNs now, const std::function<void(const Second&)>& pro
   auto totals = std::make_unique<Totals>(sum());
   Histogram latency = totals->latency.since(noted_->latency);
   auto other = [](const Totals& of) { return of.failed.get() + of.unknown.get(); };
+  auto answers = [](const Totals& of) {
+    return of.requests.get() + of.refused_requests.get() + of.failed_requests.get();
+  };
   Second second;
   second.number = static_cast<std::uint32_t>(report_.seconds.size() + 1);
   second.seconds = static_cast<double>(now - noted_at_) / 1e9;
@@ -148,6 +151,13 @@ void Load::note_second(TimeNs now, const std::function<void(const Second&)>& pro
   second.p50 = latency.quantile(0.5);
   second.p99 = latency.quantile(0.99);
   second.longest = latency.max();
+  if (answers(*totals) == answers(*noted_)) {
+    TimeNs last = begin_;
+    for (std::uint32_t i = 0; i < options_.processes; ++i) {
+      last = std::max(last, shared_->slot(i).answered_at.load(std::memory_order_relaxed));
+    }
+    second.silent = std::max<TimeNs>(now - last, 1);
+  }
   report_.seconds.push_back(second);
   noted_ = std::move(totals);
   noted_at_ = now;
@@ -175,8 +185,12 @@ Result<LoadReport> Load::run(const std::function<void(const Second&)>& progress,
   }
   report_.totals = sum();
   report_.elapsed = static_cast<double>(now - begin_) / 1e9;
-  for (std::uint32_t i = 0; i < options_.processes && report_.trouble.empty(); ++i) {
-    report_.trouble = shared_->slot(i).trouble.text();
+  for (std::uint32_t i = 0; i < options_.processes; ++i) {
+    const Slot& slot = shared_->slot(i);
+    report_.silence = std::max(report_.silence, slot.silence.load(std::memory_order_relaxed));
+    if (report_.trouble.empty()) {
+      report_.trouble = slot.trouble.text();
+    }
   }
   if (report_.totals.requests.get() + report_.totals.refused_requests.get() == 0) {
     return unavailable(report_.trouble.empty() ? "no request was answered" : report_.trouble);

@@ -12,7 +12,8 @@
 
 namespace millrace::load {
 
-// What happened in one second; latencies in nanoseconds, from the moment that requests were due.
+// What happened in one second; latencies in nanoseconds, from the moment that requests were due, and 0 when no request
+// was taken: then there are none.
 struct Second {
   std::uint32_t number = 0;  // 1 is the first
   double seconds = 0;        // its length
@@ -20,6 +21,7 @@ struct Second {
   std::uint64_t refused = 0;
   std::uint64_t other = 0;  // failed or unknown events
   TimeNs p50 = 0, p99 = 0, longest = 0;
+  TimeNs silent = 0;  // at its end: since the last answer, when none came in this second; else 0
 };
 
 struct LoadReport {
@@ -27,6 +29,7 @@ struct LoadReport {
   std::vector<Second> seconds;
   double elapsed = 0;      // seconds, from the first due time to the last answer
   double cpu_seconds = 0;  // of the sending processes, user and system
+  TimeNs silence = 0;      // the longest time that a sending process waited without any answer coming
   bool interrupted = false;
   std::string trouble;  // the first thing that went wrong; empty when nothing did
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -39,13 +40,28 @@ class Picture {
  public:
   explicit Picture(const std::vector<Second>& seconds) : seconds_(seconds) {}
 
-  // `y` gives a height of 0 … 1 for each second.
-  void line(double top, const char* colour, const std::function<double(const Second&)>& y) {
-    svg_ += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"", colour);
+  // `y` gives a height of 0 … 1 for each second, or nothing: then the line has a gap.
+  void line(double top, const char* colour, const std::function<std::optional<double>(const Second&)>& y) {
+    std::string points;
+    std::string last;
+    auto draw = [&] {
+      if (!points.empty()) {
+        // A point alone is a line to itself: a dot.
+        svg_ += fmt::format(
+            "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" stroke-linecap=\"round\" points=\"{}\"/>\n",
+            colour, points == last ? points + last : points);
+      }
+      points.clear();
+    };
     for (std::size_t i = 0; i < seconds_.size(); ++i) {
-      svg_ += fmt::format("{:.1f},{:.1f} ", x(i), top + kHeight * (1 - std::clamp(y(seconds_[i]), 0.0, 1.0)));
+      if (std::optional<double> height = y(seconds_[i])) {
+        last = fmt::format("{:.1f},{:.1f} ", x(i), top + kHeight * (1 - std::clamp(*height, 0.0, 1.0)));
+        points += last;
+      } else {
+        draw();
+      }
     }
-    svg_ += "\"/>\n";
+    draw();
   }
   void legend(double top, double at, const char* colour, const char* name) {
     svg_ +=
@@ -80,8 +96,9 @@ class Picture {
       svg_ += guide(kLatenciesTop + kHeight * (1 - (power - kBottom) / (top - kBottom)),
                     format_latency(static_cast<TimeNs>(std::pow(10, power))));
     }
+    // Where nothing was taken there is no latency: a point at the bottom would be the best one.
     auto height = [top](TimeNs of) {
-      return (std::log10(std::max(static_cast<double>(of), 1.0)) - kBottom) / (top - kBottom);
+      return of > 0 ? std::optional((std::log10(static_cast<double>(of)) - kBottom) / (top - kBottom)) : std::nullopt;
     };
     line(kLatenciesTop, "#90a4ae", [&](const Second& second) { return height(second.longest); });
     line(kLatenciesTop, "#ef6c00", [&](const Second& second) { return height(second.p99); });

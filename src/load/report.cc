@@ -72,6 +72,28 @@ std::string format_latency(TimeNs duration) {
                     : fmt::format("{:.2f} s", ns / 1e9);
 }
 
+std::string second_text(const Second& second) {
+  double seconds = std::max(second.seconds, 0.001);
+  auto rate = [seconds](std::uint64_t count) {
+    return format_count(static_cast<std::uint64_t>(static_cast<double>(count) / seconds));
+  };
+  std::string text = fmt::format("{:>5} s  {:>10} events/s accepted", second.number, rate(second.accepted));
+  if (second.refused > 0) {
+    text += fmt::format(", {} refused", rate(second.refused));
+  }
+  if (second.other > 0) {
+    text += fmt::format(", {} failed", rate(second.other));
+  }
+  if (second.silent > 0) {
+    text += fmt::format(", no answer for {:.1f} s", static_cast<double>(second.silent) / 1e9);
+  }
+  if (second.longest > 0) {
+    text += fmt::format(", p50 {}, p99 {}, longest {}", format_latency(second.p50), format_latency(second.p99),
+                        format_latency(second.longest));
+  }
+  return text;
+}
+
 std::string report_text(const LoadOptions& options, const LoadReport& report, const std::optional<Proof>& proof,
                         const std::string& no_proof) {
   const Totals& totals = report.totals;
@@ -107,6 +129,7 @@ std::string report_text(const LoadOptions& options, const LoadReport& report, co
     text += latency_line("from when sent", totals.service);
   }
   text += latency_line("of refusals", totals.refusals);
+  text += fmt::format("  {:<22} {}\n", "longest without answer", format_latency(report.silence));
   text += fmt::format("  {:<22} {:.3f} µs an event, {:.2f} of a core\n", "this program's CPU",
                       report.cpu_seconds * 1e6 / std::max(1.0, static_cast<double>(totals.accepted.get())),
                       report.cpu_seconds / seconds);
@@ -149,12 +172,19 @@ std::string report_json(const LoadOptions& options, const LoadReport& report, co
   write_latency(json, "latency", totals.latency);
   write_latency(json, "service", totals.service);
   write_latency(json, "refusals", totals.refusals);
+  json.key("silence_us").number(us(report.silence));
   json.key("timeline").begin_array();
   for (const Second& second : report.seconds) {
     json.begin_object().key("second").unsigned_integer(second.number).key("length").number(second.seconds);
     json.key("accepted").unsigned_integer(second.accepted).key("refused").unsigned_integer(second.refused);
-    json.key("other").unsigned_integer(second.other).key("p50_us").number(us(second.p50));
-    json.key("p99_us").number(us(second.p99)).key("max_us").number(us(second.longest)).end_object();
+    json.key("other").unsigned_integer(second.other).key("silent_us").number(us(second.silent));
+    if (second.longest > 0) {
+      json.key("p50_us").number(us(second.p50)).key("p99_us").number(us(second.p99));
+      json.key("max_us").number(us(second.longest));
+    } else {
+      json.key("p50_us").null().key("p99_us").null().key("max_us").null();
+    }
+    json.end_object();
   }
   json.end_array();
   if (proof) {

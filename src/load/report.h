@@ -37,6 +37,9 @@ std::string report_json(const LoadOptions& options, const LoadReport& report, co
 // SVG: events a second, accepted and refused, above latencies by the second on a logarithmic scale.
 std::string report_picture(const LoadOptions& options, const LoadReport& report);
 
+// What happened in a second, for whoever watches: a line without its end.
+std::string second_text(const Second& second);
+
 // "1.24 ms"
 std::string format_latency(TimeNs duration);
 // 1234567 as "1,234,567"

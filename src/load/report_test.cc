@@ -65,6 +65,44 @@ TEST(Report, JsonCanBeReadAndHasTheFigures) {
   EXPECT_TRUE(json->find("proof")->find("holds")->boolean());
 }
 
+LoadReport report_with_a_dead_second() {
+  LoadReport report = some_report();
+  report.seconds.push_back({3, 1, 0, 0, 0, 0, 0, 0, 1'250'000'000});
+  report.seconds.push_back({4, 1, 5'000, 0, 0, 1'000'000, 3'000'000, 9'000'000});
+  report.silence = 1'900'000'000;
+  return report;
+}
+
+TEST(Report, ASecondWithoutAnAnswerHasNoLatency) {
+  LoadReport report = report_with_a_dead_second();
+  EXPECT_EQ(second_text(report.seconds[2]), "    3 s           0 events/s accepted, no answer for 1.2 s");
+  EXPECT_EQ(second_text(report.seconds[3]),
+            "    4 s       5,000 events/s accepted, p50 1.00 ms, p99 3.00 ms, longest 9.00 ms");
+  Second refusals{1, 1, 0, 700, 0};
+  EXPECT_EQ(second_text(refusals), "    1 s           0 events/s accepted, 700 refused");
+  EXPECT_NE(report_text({}, report, std::nullopt, "").find("longest without answer 1.90 s"), std::string::npos);
+  auto json = Json::parse(report_json({}, report, std::nullopt));
+  ASSERT_TRUE(json.ok());
+  const Json& dead = json->find("timeline")->items()[2];
+  EXPECT_EQ(dead.find("silent_us")->number(), 1'250'000);
+  EXPECT_TRUE(dead.find("p50_us")->is_null());
+}
+
+TEST(Report, PictureHasAGapWhereNothingWasAnswered) {
+  std::string svg = report_picture({}, report_with_a_dead_second());
+  auto lines_of = [&svg](const std::string& colour) {
+    std::size_t lines = 0;
+    std::string begin = "<polyline fill=\"none\" stroke=\"" + colour + "\"";
+    for (std::size_t at = svg.find(begin); at != std::string::npos; at = svg.find(begin, at + 1)) {
+      ++lines;
+    }
+    return lines;
+  };
+  EXPECT_EQ(lines_of("#1565c0"), 1) << "that nothing was accepted is a rate";
+  EXPECT_EQ(lines_of("#2e7d32"), 2);
+  EXPECT_NE(svg.find("860.0,370.0 860.0,370.0 "), std::string::npos) << "a second alone is a dot" << svg;
+}
+
 TEST(Report, PictureHasALineForEachMeasure) {
   std::string svg = report_picture({}, some_report());
   std::size_t lines = 0;

@@ -252,6 +252,8 @@ void Sender::answered(Connection& connection, const Answer& answer) {
   TimeNs now = clock_.monotonic();
   bool all_bad = answer.status == 400 && request.malformed == request.events;
   bool refused = answer.status == 429 || answer.status == 503;
+  note_silence(now, open_loop_ ? connection.due : begin_);
+  slot_.answered_at.store(now, std::memory_order_relaxed);
   if (answer.status == 200 || all_bad) {
     totals.requests.add(1);
     totals.accepted.add(number_after(answer.body, "accepted"));
@@ -318,18 +320,31 @@ void Sender::wait_for_events(TimeNs now) {
   }
 }
 
+// Nothing was answered until `now`, and what was due at `due` was waiting.
+void Sender::note_silence(TimeNs now, TimeNs due) {
+  TimeNs silence = now - std::max(due, slot_.answered_at.load(std::memory_order_relaxed));
+  if (silence > slot_.silence.load(std::memory_order_relaxed)) {
+    slot_.silence.store(silence, std::memory_order_relaxed);
+  }
+}
+
 // A request that was due and not sent has waited at least until now: left out, it would make overload look fast.
 void Sender::count_missing() {
   for (Connection& connection : connections_) {
     if (connection.state == State::kBusy) {
+      note_silence(clock_.monotonic(), connection.due);
       broken(connection, clock_.monotonic());
     }
+  }
+  if (!open_loop_) {
+    note_silence(end_, begin_);  // it wants to send all the time
   }
   for (; open_loop_ && next_ < limit_; next_ += options_.processes) {
     TimeNs due = begin_ + schedule_.due(next_);
     if (due >= end_) {
       return;
     }
+    note_silence(end_, due);
     slot_.totals.unsent_requests.add(1);
     slot_.totals.latency.record(end_ - due);
   }

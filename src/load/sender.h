@@ -62,6 +62,7 @@ class Sender {
   void answered(Connection& connection, const Answer& answer);
   void broken(Connection& connection, TimeNs now);
   void wait_for_events(TimeNs now);
+  void note_silence(TimeNs now, TimeNs due);
   void count_missing();
 
   const LoadOptions& options_;

@@ -127,6 +127,20 @@ TEST_F(SenderTest, ClosedLoopSendsLargeRequestsAsFastAsAnswersCome) {
   EXPECT_EQ(slot_.totals.accepted.get(), requests_.load() * 5'000);
 }
 
+TEST_F(SenderTest, TimeWithoutAnAnswerIsToldOnceSomethingWaited) {
+  serve([](std::uint64_t number, std::size_t lines) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(number == 3 ? 150 : 0));
+    return taken(lines);
+  });
+  options_.rate = 500;
+  options_.batch = 10;  // a request each 20 ms
+  options_.connections = 1;
+  options_.duration = 400 * kMs;
+  ASSERT_TRUE(run(system_clock()).ok());
+  EXPECT_GE(slot_.silence.load(), 125 * kMs);
+  EXPECT_GT(slot_.answered_at.load(), 0);
+}
+
 TEST_F(SenderTest, WrongKeyEndsItAtOnce) {
   serve([](std::uint64_t, std::size_t) { return http::problem(401, "unauthorized", "No valid key", "send one"); });
   options_.duration = 60'000 * kMs;

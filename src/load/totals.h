@@ -70,6 +70,9 @@ struct Slot {
   Totals totals;
   Trouble trouble;
   std::atomic<bool> connected = false;  // has sent its first request
+  // The last answer's time (monotonic), 0 before the first; and the longest time that requests waited and none came.
+  std::atomic<TimeNs> answered_at = 0;
+  std::atomic<TimeNs> silence = 0;
 };
 
 }  // namespace millrace::load
