@@ -155,7 +155,7 @@ int run(Options& options) {
       no_proof = result.error().message;
     }
   } else if (!options.no_proof) {
-    no_proof += "; a key with the scope read is needed (--read-key)";
+    no_proof = load::with_advice(no_proof, "a key with the scope read is needed (--read-key)");
   }
   fmt::print("{}", load::report_text(options.load, *report, proof, no_proof));
   if (!write_file(options.json, load::report_json(options.load, *report, proof) + "\n") ||

@@ -65,6 +65,13 @@ std::string format_count(std::uint64_t number) {
   return digits;
 }
 
+std::string with_advice(std::string why, std::string_view advice) {
+  if (why.ends_with('.')) {
+    why.pop_back();
+  }
+  return fmt::format("{}; {}", why, advice);
+}
+
 std::string format_latency(TimeNs duration) {
   auto ns = static_cast<double>(duration);
   return ns < 1e6   ? fmt::format("{:.0f} µs", ns / 1e3)

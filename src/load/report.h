@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "load/load.h"
 
@@ -39,6 +40,9 @@ std::string report_picture(const LoadOptions& options, const LoadReport& report)
 
 // What happened in a second, for whoever watches: a line without its end.
 std::string second_text(const Second& second);
+
+// "why; advice", whether or not the reason is a sentence with its full stop.
+std::string with_advice(std::string why, std::string_view advice);
 
 // "1.24 ms"
 std::string format_latency(TimeNs duration);

@@ -55,6 +55,11 @@ TEST(Report, TextSaysWhatWasProved) {
   EXPECT_NE(report_text({}, some_report(), std::nullopt, "no key").find("not proved: no key"), std::string::npos);
 }
 
+TEST(Report, AdviceFollowsASentenceAndAPartOfOne) {
+  EXPECT_EQ(with_advice("This needs read.", "use a key"), "This needs read; use a key");
+  EXPECT_EQ(with_advice("no key", "use a key"), "no key; use a key");
+}
+
 TEST(Report, JsonCanBeReadAndHasTheFigures) {
   auto json = Json::parse(report_json({}, some_report(), good_proof()));
   ASSERT_TRUE(json.ok());
