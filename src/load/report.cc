@@ -22,6 +22,20 @@ std::string count_line(const char* name, std::uint64_t events, const std::string
   return fmt::format("  {:<22} {:>14}   {}\n", name, format_count(events), remark);
 }
 
+std::string unsent_text(const Totals& totals, bool interrupted) {
+  std::string text;
+  auto add = [&text](std::uint64_t requests, std::string_view why) {
+    if (requests > 0) {
+      text += fmt::format("{}{}", text.empty() ? "" : ", or ", why);
+    }
+  };
+  std::uint64_t unconnected = totals.unsent_unconnected.get(), at_end = totals.unsent_at_end.get();
+  add(totals.unsent_requests.get() - unconnected - at_end, "every connection was waiting for an answer");
+  add(unconnected, "there was no connection to the server");
+  add(at_end, interrupted ? "it was interrupted before their turn" : "it ended before their turn");
+  return text;
+}
+
 std::string proof_text(const Proof& proof) {
   std::string text = fmt::format("{}\n", proof.holds() ? "proved: accepted = stored = counted" : "NOT PROVED");
   text += count_line("in the log", proof.log, proof.others ? "somebody else was sending too" : "");
@@ -129,7 +143,7 @@ std::string report_text(const LoadOptions& options, const LoadReport& report, co
   }
   if (totals.unsent_requests.get() > 0) {
     text += count_line("due, never sent", totals.unsent_requests.get() * options.batch,
-                       "every connection was waiting for an answer");
+                       unsent_text(totals, report.interrupted));
   }
   text += latency_line(options.rate > 0 ? "latency, from when due" : "latency", totals.latency);
   if (options.rate > 0) {
@@ -170,6 +184,8 @@ std::string report_json(const LoadOptions& options, const LoadReport& report, co
                            {"unknown_requests", totals.unknown_requests},
                            {"unknown", totals.unknown},
                            {"unsent_requests", totals.unsent_requests},
+                           {"unsent_unconnected", totals.unsent_unconnected},
+                           {"unsent_at_end", totals.unsent_at_end},
                            {"connects", totals.connects},
                            {"bytes", totals.bytes}}) {
     json.key(one.name).unsigned_integer(one.count.get());

@@ -60,6 +60,21 @@ TEST(Report, AdviceFollowsASentenceAndAPartOfOne) {
   EXPECT_EQ(with_advice("no key", "use a key"), "no key; use a key");
 }
 
+TEST(Report, TextSaysWhyRequestsWereNeverSent) {
+  auto text_of = [](std::uint64_t waiting, std::uint64_t unconnected, std::uint64_t at_end) {
+    LoadReport report = some_report();
+    report.interrupted = true;
+    report.totals.unsent_requests.add(waiting + unconnected + at_end);
+    report.totals.unsent_unconnected.add(unconnected);
+    report.totals.unsent_at_end.add(at_end);
+    return report_text({}, report, good_proof(), "");
+  };
+  EXPECT_NE(text_of(1, 0, 0).find(" every connection was waiting for an answer\n"), std::string::npos);
+  EXPECT_NE(text_of(0, 1, 0).find(" there was no connection to the server\n"), std::string::npos);
+  EXPECT_NE(text_of(0, 0, 1).find(" it was interrupted before their turn\n"), std::string::npos);
+  EXPECT_NE(text_of(0, 1, 1).find("no connection to the server, or it was interrupted"), std::string::npos);
+}
+
 TEST(Report, JsonCanBeReadAndHasTheFigures) {
   auto json = Json::parse(report_json({}, some_report(), good_proof()));
   ASSERT_TRUE(json.ok());

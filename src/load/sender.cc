@@ -83,6 +83,13 @@ Result<void> Sender::run(TimeNs begin, const std::atomic<bool>& stop) {
     if (stop.load(std::memory_order_relaxed) || next_ >= limit_) {
       end_ = std::min(end_, now);
     }
+    if (!fatal_.empty()) {
+      end_ = std::min(end_, now);
+    }
+    if (now >= end_ && !ended_) {
+      ended_ = true;
+      why_unsent_ = why_unsent();
+    }
     if (!fatal_.empty() || now > end_ + options_.drain || (busy_ == 0 && now >= end_)) {
       break;
     }
@@ -328,6 +335,10 @@ void Sender::note_silence(TimeNs now, TimeNs due) {
   }
 }
 
+Count Totals::*Sender::why_unsent() const {
+  return !idle_.empty() ? &Totals::unsent_at_end : busy_ == 0 ? &Totals::unsent_unconnected : nullptr;
+}
+
 // A request that was due and not sent has waited at least until now: left out, it would make overload look fast.
 void Sender::count_missing() {
   for (Connection& connection : connections_) {
@@ -346,6 +357,9 @@ void Sender::count_missing() {
     }
     note_silence(end_, due);
     slot_.totals.unsent_requests.add(1);
+    if (why_unsent_ != nullptr) {
+      (slot_.totals.*why_unsent_).add(1);
+    }
     slot_.totals.latency.record(end_ - due);
   }
 }

@@ -63,6 +63,7 @@ class Sender {
   void broken(Connection& connection, TimeNs now);
   void wait_for_events(TimeNs now);
   void note_silence(TimeNs now, TimeNs due);
+  Count Totals::*why_unsent() const;  // null: every connection is waiting
   void count_missing();
 
   const LoadOptions& options_;
@@ -83,6 +84,8 @@ class Sender {
   TimeNs begin_ = 0;
   TimeNs end_ = 0;
   bool ever_connected_ = false;
+  bool ended_ = false;  // nothing more is sent
+  Count Totals::*why_unsent_ = nullptr;
   std::string fatal_;
   std::vector<char> piece_;
 };

@@ -38,7 +38,9 @@ struct Totals {
   Count failed;            // events in them
   Count unknown_requests;  // sent, at least in part, and not answered
   Count unknown;           // events in them
-  Count unsent_requests;   // due, but no connection was free until the end
+  Count unsent_requests;   // due, but not sent until the end: every connection was waiting for an answer, or, of them,
+  Count unsent_unconnected;  // there was none,
+  Count unsent_at_end;       // or one was free, but the end came first
   Count connects;
   Count bytes;  // of the answered requests
   Histogram
