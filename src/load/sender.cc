@@ -86,15 +86,14 @@ Result<void> Sender::run(TimeNs begin, const std::atomic<bool>& stop) {
     if (!fatal_.empty()) {
       end_ = std::min(end_, now);
     }
-    if (now >= end_ && !ended_) {
-      ended_ = true;
-      why_unsent_ = why_unsent();
-    }
     if (!fatal_.empty() || now > end_ + options_.drain || (busy_ == 0 && now >= end_)) {
       break;
     }
     connect_closed(now);
     send_due();
+    if (now < end_) {
+      why_unsent_ = why_unsent();
+    }
     wait_for_events(clock_.monotonic());
   }
   count_missing();

@@ -84,7 +84,6 @@ class Sender {
   TimeNs begin_ = 0;
   TimeNs end_ = 0;
   bool ever_connected_ = false;
-  bool ended_ = false;  // nothing more is sent
   Count Totals::*why_unsent_ = nullptr;
   std::string fatal_;
   std::vector<char> piece_;

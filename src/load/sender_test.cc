@@ -74,6 +74,8 @@ TEST_F(SenderTest, LatencyCountsFromTheMomentThatARequestWasDue) {
   EXPECT_EQ(totals.requests.get(), 4) << "sent at 0, 300, 600, 900 ms";
   EXPECT_EQ(totals.accepted.get(), 40);
   EXPECT_EQ(totals.unsent_requests.get(), 6) << "due at 400 … 900 ms";
+  EXPECT_EQ(totals.unsent_unconnected.get() + totals.unsent_at_end.get(), 0) << "the one connection was waiting";
+  EXPECT_EQ(slot_.silence.load(), 300 * kMs);
   EXPECT_EQ(totals.service.max(), 300 * kMs);
   EXPECT_EQ(totals.latency.max(), 900 * kMs) << "due at 300, answered at 1,200 ms";
   EXPECT_EQ(totals.latency.count(), 10) << "those never sent count with how long they waited";
@@ -125,20 +127,6 @@ TEST_F(SenderTest, ClosedLoopSendsLargeRequestsAsFastAsAnswersCome) {
   ASSERT_TRUE(run(system_clock()).ok());
   EXPECT_GE(slot_.totals.requests.get(), 21);
   EXPECT_EQ(slot_.totals.accepted.get(), requests_.load() * 5'000);
-}
-
-TEST_F(SenderTest, TimeWithoutAnAnswerIsToldOnceSomethingWaited) {
-  serve([](std::uint64_t number, std::size_t lines) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(number == 3 ? 150 : 0));
-    return taken(lines);
-  });
-  options_.rate = 500;
-  options_.batch = 10;  // a request each 20 ms
-  options_.connections = 1;
-  options_.duration = 400 * kMs;
-  ASSERT_TRUE(run(system_clock()).ok());
-  EXPECT_GE(slot_.silence.load(), 125 * kMs);
-  EXPECT_GT(slot_.answered_at.load(), 0);
 }
 
 TEST_F(SenderTest, WrongKeyEndsItAtOnce) {
