@@ -12,7 +12,7 @@ import time
 
 import brokers
 import pytest
-from cluster import Cluster
+from servers_that_share import Cluster
 
 ROUNDS = int(os.environ.get("MILLRACE_KAFKA_ROUNDS", "0"))
 SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
