@@ -170,6 +170,9 @@ class Cluster:
         return wrong
 
     def every_log_equals_the_store(self):
+        for member in self.members:
+            member.server.wait_until_open()
+        self.wait_until_all_is_owned()
         return all(member.server.json("GET", "/v1/verify")["equal"] for member in self.members)
 
     def verified_from_outside(self):
