@@ -83,7 +83,6 @@ Result<void> Backend::open() {
                          &parts_.views,
                          shared ? store_.get() : nullptr};
     runner_ = std::make_unique<ProcessorRunner>(parts, processor_options(parts_.settings, parts_.data), parts_.clock);
-    parts_.progress.arrive(*runner_);
     if (shared) {
       MR_ASSIGN(group_, join_kafka_group(kafka_client_options(parts_.settings), parts_.roles.group,
                                          {[this](PartitionId partition) { runner_->begin(partition); },
@@ -93,6 +92,7 @@ Result<void> Backend::open() {
     } else {
       runner_->start();
     }
+    parts_.progress.arrive(*runner_);  // nothing of it can fail any more, to be tried again with another
   }
   parts_.store.arrive(*store_);
   std::lock_guard lock(mutex_);

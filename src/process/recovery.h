@@ -71,8 +71,6 @@ class Recovery {
   Result<void> after_search();
   Result<void> count_as_rows(std::uint64_t more);
   Result<void> recount();
-  // The parts of `range` that are not in `present` (ascending).
-  static std::vector<SequenceRange> absent(SequenceRange range, const std::vector<SequenceNumber>& present);
   void begin_scan();
   Result<void> scan();
   Result<void> ask(SequenceRange window);

@@ -13,22 +13,6 @@ constexpr SequenceNumber kEnd{UINT64_MAX};
 
 }  // namespace
 
-std::vector<SequenceRange> Recovery::absent(SequenceRange range, const std::vector<SequenceNumber>& present) {
-  std::vector<SequenceRange> runs;
-  SequenceNumber at = range.begin;
-  for (auto place = std::lower_bound(present.begin(), present.end(), range.begin);
-       place != present.end() && *place < range.end; ++place) {
-    if (at < *place) {
-      runs.push_back({at, *place});
-    }
-    at = place->plus(1);
-  }
-  if (at < range.end) {
-    runs.push_back({at, range.end});
-  }
-  return runs;
-}
-
 void Recovery::begin_scan() {
   missing_.clear();
   scanned_ = raise_to_ = old_position_;

@@ -10,6 +10,7 @@ sys.path[:0] = [str(TESTS / "app"), str(TESTS / "crash"), str(TESTS / "faults")]
 
 import brokers  # noqa: E402
 from millrace_server import Server  # noqa: E402
+from store_alone import StoreAlone  # noqa: E402
 
 FOLDER, MISSING = brokers.jars()
 
@@ -65,3 +66,11 @@ def serve(tmp_path):
 def start(serve):
     """start(kafka, topic="t", stream_partitions=2): a server whose stream is there."""
     return lambda kafka, topic, **settings: serve(stream_kind="kafka", kafka_brokers=kafka.address, kafka_topic=topic, **settings)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store that servers of a test share."""
+    alone = StoreAlone(tmp_path / "store")
+    yield alone
+    alone.close()

@@ -1,18 +1,9 @@
 """A server that only answers: its live views, its audit and how far it is come from the processor, which comes and goes."""
 
 import brokers
-import pytest
 
 from live_client import LiveStream
 from millrace_server import KEY, free_port
-from store_alone import StoreAlone
-
-
-@pytest.fixture
-def store(tmp_path):
-    alone = StoreAlone(tmp_path / "store")
-    yield alone
-    alone.close()
 
 
 def events(count, prefix):

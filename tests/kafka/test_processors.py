@@ -3,15 +3,6 @@
 import brokers
 import pytest
 
-from store_alone import StoreAlone
-
-
-@pytest.fixture
-def store(tmp_path):
-    alone = StoreAlone(tmp_path / "store")
-    yield alone
-    alone.close()
-
 
 def events(count, prefix):
     return [{"event": "buy", "user_id": f"u{i}", "message_id": f"{prefix}-{i}"} for i in range(count)]

@@ -3,16 +3,6 @@
 import json
 
 import brokers
-import pytest
-
-from store_alone import StoreAlone
-
-
-@pytest.fixture
-def store(tmp_path):
-    alone = StoreAlone(tmp_path / "store")
-    yield alone
-    alone.close()
 
 
 def events(count, prefix):
