@@ -2,13 +2,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
-#include <deque>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <arpa/inet.h>
@@ -20,10 +20,13 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/settings_value.h"
+#include "base/time_format.h"
 #include "cmd/command.h"
 #include "cmd/connection.h"
+#include "cmd/demo_senders.h"
 #include "cmd/demo_state.h"
 #include "cmd/interrupts.h"
+#include "cmd/load_proof.h"
 #include "demo/traffic.h"
 #include "io/clock.h"
 #include "io/random.h"
@@ -37,10 +40,9 @@ constexpr TimeNs kDay = 86'400'000 * kMillisecond;
 constexpr TimeNs kGapMax = 600'000 * kMillisecond;  // that is filled when a demonstration goes on
 constexpr std::size_t kHistoryBatch = 2000;
 constexpr std::size_t kLiveBatch = 5000;
-constexpr unsigned kHistorySenders = 3;
-constexpr int kGiveUpMs = 15'000;
 constexpr TimeNs kSaveEvery = 1'000 * kMillisecond;
 constexpr std::int64_t kDrainMs = 25'000;
+constexpr double kSettleSeconds = 30;  // for the store to open, and for what an earlier run has sent to be in it
 // What the product's people would ask about is declared, as a real one's would be.
 constexpr const char* kSettings = R"(
 [[property]]
@@ -109,137 +111,49 @@ Result<Settings> settings_of(const Options& options) {
   return Settings::load(sources);
 }
 
-// Posts bodies until each is taken: what has been acknowledged is counted, what was refused is sent again.
-class Sender {
- public:
-  // Waits that long at most; true when it is time to stop: then it is tried a last time.
-  using Pause = std::function<bool(std::chrono::milliseconds)>;
-
-  Sender(const Connection& connection, Pause pause) : connection_(connection), pause_(std::move(pause)) {}
-
-  Result<void> send(std::string_view body) {
-    if (client_ == nullptr) {
-      MR_ASSIGN(client_, connection_.open());
-    }
-    http::ClientRequest request;
-    request.method = "POST";
-    request.target = "/v1/events";
-    request.headers = connection_.headers();
-    request.headers.emplace_back("Content-Type", "application/x-ndjson");
-    request.body = {&body, 1};
-    int waited_ms = 0;
-    bool last = false;
-    for (int wait_ms = 20;; wait_ms = std::min(wait_ms * 2, 1000)) {
-      Result<http::ClientResponse> response = client_->send(request, 30'000);
-      if (response.ok() && response->status == 200) {
-        return {};
-      }
-      bool again = !response.ok() || response->status == 429 || response->status == 503;
-      if (!again || last || waited_ms >= kGiveUpMs) {
-        return response.ok() ? unavailable(refusal(*response)) : response.error();
-      }
-      last = pause_(std::chrono::milliseconds(wait_ms));  // a server that refuses wants one
-      waited_ms += wait_ms;
-    }
-  }
-
- private:
-  const Connection& connection_;
-  Pause pause_;
-  std::unique_ptr<http::Client> client_;
-};
-
-// A few senders behind a short queue, so that making events and taking them go on at once.
-class SenderPool {
- public:
-  explicit SenderPool(const Connection& connection) {
-    for (unsigned i = 0; i < kHistorySenders; ++i) {
-      threads_.emplace_back([this, &connection] { work(connection); });
-    }
-  }
-  ~SenderPool() {
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    (void)finish().ok();
-  }
-
-  // Waits for room; false when sending has failed.
-  bool put(std::string body) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return bodies_.size() < kHistorySenders || error_; });
-    if (error_) {
-      return false;
-    }
-    bodies_.push_back(std::move(body));
-    changed_.notify_all();
-    return true;
-  }
-  Result<void> finish() {
-    {
-      std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) {
-      thread.join();
-    }
-    threads_.clear();
-    return error_ ? Result<void>(*error_) : Result<void>();
-  }
-
- private:
-  void work(const Connection& connection) {
-    Sender sender(connection, [this](std::chrono::milliseconds wait) {
-      std::unique_lock lock(mutex_);
-      return changed_.wait_for(lock, wait, [this] { return stopping_ || error_; });
-    });
-    std::unique_lock lock(mutex_);
-    while (true) {
-      changed_.wait(lock, [this] { return ended_ || error_ || !bodies_.empty(); });
-      if (bodies_.empty() || error_) {
-        return;
-      }
-      std::string body = std::move(bodies_.front());
-      bodies_.pop_front();
-      changed_.notify_all();
-      lock.unlock();
-      Result<void> sent = sender.send(body);
-      lock.lock();
-      if (!sent.ok() && !error_) {
-        error_ = sent.error();
-        changed_.notify_all();
-      }
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::string> bodies_;
-  bool ended_ = false;
-  bool stopping_ = false;  // what was refused isn't waited for any longer
-  std::optional<Error> error_;
-  std::vector<std::thread> threads_;
-};
-
 double expected_events(const Story& story, TimeNs from, TimeNs to) {
   double sum = 0;
   constexpr TimeNs kStep = 60'000 * kMillisecond;
   for (TimeNs at = from; at < to; at += kStep) {
-    sum += story.events_per_second(at) * 60;
+    sum += story.events_per_second(at) * static_cast<double>(std::min(kStep, to - at)) / 1e9;
   }
   return std::max(sum, 1.0);
 }
 
-void show_progress(double share, std::uint64_t events, double seconds, bool last) {
+// "5.1 million events", "1,234 events", "1 event"
+std::string events_text(double events) {
+  if (events >= 999'950) {
+    return fmt::format("{:.1f} million events", events / 1e6);
+  }
+  auto whole = static_cast<std::int64_t>(std::llround(events));
+  if (whole >= 1000) {
+    return fmt::format("{},{:03} events", whole / 1000, whole % 1000);
+  }
+  return fmt::format("{} event{}", whole, whole == 1 ? "" : "s");
+}
+
+// "the last 14 days", "the last 8 minutes", "the last second": in the largest unit of which there are two, or seconds.
+std::string last_text(TimeNs span) {
+  constexpr std::pair<TimeNs, const char*> kUnits[] = {
+      {kDay, "day"}, {3600 * kSecond, "hour"}, {60 * kSecond, "minute"}, {kSecond, "second"}};
+  for (auto [unit, name] : kUnits) {
+    TimeNs count = (span + unit / 2) / unit;
+    if (count >= 2 || unit == kSecond) {
+      return count < 2 ? fmt::format("the last {}", name) : fmt::format("the last {} {}s", count, name);
+    }
+  }
+  return {};
+}
+
+// `sent`: by this run; the rest of `events` was there already.
+void show_progress(double share, std::uint64_t events, std::uint64_t sent, double seconds, bool last) {
   if (isatty(STDOUT_FILENO) == 0 && !last) {
     return;
   }
   share = last ? 1.0 : std::min(share, 0.99);
-  fmt::print("{}  [{:<30}] {:3.0f}%  {:.1f} million events, {:.0f} a second{}",
-             isatty(STDOUT_FILENO) != 0 ? "\r\x1b[K" : "", std::string(static_cast<std::size_t>(share * 30), '#'),
-             share * 100, static_cast<double>(events) / 1e6, static_cast<double>(events) / std::max(seconds, 0.001),
+  fmt::print("{}  [{:<30}] {:3.0f}%  {}, {:.0f} a second{}", isatty(STDOUT_FILENO) != 0 ? "\r\x1b[K" : "",
+             std::string(static_cast<std::size_t>(share * 30), '#'), share * 100,
+             events_text(static_cast<double>(events)), static_cast<double>(sent) / std::max(seconds, 0.001),
              last ? "\n" : "");
   std::fflush(stdout);
 }
@@ -279,7 +193,7 @@ class LiveTraffic {
     return changed_.wait_for(lock, wait, [this] { return stopping_; });
   }
   Result<void> send(const Connection& connection) {
-    Sender sender(connection, [this](std::chrono::milliseconds wait) { return stopping_within(wait); });
+    DemoSender sender(connection, [this](std::chrono::milliseconds wait) { return stopping_within(wait); });
     std::string body;
     while (!stopping_within(std::chrono::milliseconds(100))) {
       body.clear();
@@ -314,8 +228,12 @@ class Demo {
   Result<void> open();
   Result<void> make_read_key();
   void show_address() const;
-  TimeNs history_begin(TimeNs now) const;
-  Result<void> load_history(TimeNs until);
+  Result<void> plan();
+  Result<void> find_end();
+  TrafficOptions traffic(std::uint64_t number) const;
+  Result<void> begin_live();
+  Result<void> load_history(DemoHistory& history);
+  Result<void> save();
   Result<void> wait_until_stored();
   Result<void> go_on();
 
@@ -326,17 +244,24 @@ class Demo {
   Connection connection_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Story> story_;
-  std::unique_ptr<Traffic> traffic_;  // of the past
   std::unique_ptr<LiveTraffic> live_;
 };
 
 Result<void> Demo::open() {
-  MR_ASSIGN(state_, DemoState::open(options_.folder, options_.reset, clock_.wall()));
   MR_ASSIGN(Settings settings, settings_of(options_));
-  configure_log(LogLevel::kWarning, LogFormat::kText);
   std::error_code error;
+  bool is_new = !std::filesystem::exists(options_.folder, error);
+  MR_ASSIGN(state_, DemoState::open(options_.folder, options_.reset, clock_.wall()));
+  configure_log(LogLevel::kWarning, LogFormat::kText);
   std::string program = std::filesystem::read_symlink("/proc/self/exe", error).string();
-  MR_ASSIGN(server_, Server::start(settings, program, state_.key));
+  Result<std::unique_ptr<Server>> server = Server::start(settings, program, state_.key);
+  if (!server.ok()) {
+    if (is_new) {
+      std::filesystem::remove_all(options_.folder, error);  // a port that is taken leaves nothing behind
+    }
+    return server.error();
+  }
+  server_ = std::move(*server);
   connection_.url = server_->address();
   connection_.key = state_.key;
   return make_read_key();
@@ -368,64 +293,146 @@ void Demo::show_address() const {
   std::fflush(stdout);
 }
 
-// The whole story at first; then what went by since the last run, unless that is long ago.
-TimeNs Demo::history_begin(TimeNs now) const {
-  return state_.run == 0 ? story_->begin() : std::max(state_.sent_until, now - kGapMax);
+// What is to be loaded: the whole story at first; then what went by since the last run, unless that is long ago, and
+// what an earlier run has not loaded to its end.
+Result<void> Demo::plan() {
+  std::string story = fmt::format("--days {} --rate {} --users {}", options_.days, options_.rate, options_.users);
+  if (!state_.histories.empty() && state_.story != story) {
+    return invalid(fmt::format(
+        "this demonstration's history is not loaded whole: go on with {}, or begin anew with --reset", state_.story));
+  }
+  state_.story = story;
+  story_ = std::make_unique<Story>(StoryOptions{state_.began, options_.days, options_.rate});
+  if (state_.next == 0) {
+    state_.histories.push_back({story_->begin(), state_.began, state_.next++});
+    state_.sent_until = state_.began;
+    return {};
+  }
+  if (!state_.ended) {
+    MR_TRY(find_end());
+  }
+  TimeNs now = clock_.wall();
+  TimeNs from = std::max(state_.sent_until, now - kGapMax);
+  if (from < now) {
+    state_.histories.push_back({from, now, state_.next++});
+  }
+  state_.sent_until = now;
+  state_.ended = false;
+  return {};
 }
 
-// Everything between what an earlier run has sent and `until`. A run that was broken off in its midst sends the same
-// events again, with the same ids.
-Result<void> Demo::load_history(TimeNs until) {
-  TimeNs from = history_begin(until);
-  double expected = expected_events(*story_, from, until);
-  fmt::print("Loading the last {} of a made-up product's life, about {:.1f} million events:\n",
-             until - from > kDay ? fmt::format("{} days", (until - from + kDay / 2) / kDay)
-                                 : fmt::format("{} minutes", (until - from) / (60'000 * kMillisecond) + 1),
-             expected / 1e6);
+// A killed run has sent more than it had saved. What comes behind its last event is missing, and no more: other events
+// of that time beside those that are stored would look like a burst.
+Result<void> Demo::find_end() {
+  auto stopping = [this] { return interrupts_.within(0); };
+  MR_TRY(settled_audit(connection_, kSettleSeconds, stopping));
+  JsonWriter query;
+  query.begin_object().key("measures").begin_array().string("max(time)").end_array().key("range").begin_array();
+  query.string(format_rfc3339(std::max(state_.sent_until, clock_.wall() - kGapMax)));
+  query.string(format_rfc3339(clock_.wall() + kDay)).end_array().end_object();
+  MR_ASSIGN(Json answer, ask(connection_, "POST", "/v1/query", query.take()));
+  const Json* columns = answer.find("columns");
+  const Json* values = columns != nullptr && !columns->items().empty() ? columns->items()[0].find("values") : nullptr;
+  if (values != nullptr && !values->items().empty() && values->items()[0].integer()) {
+    state_.sent_until = std::max(state_.sent_until, (*values->items()[0].integer() + 1) * kMillisecond);
+  }
+  return {};
+}
+
+TrafficOptions Demo::traffic(std::uint64_t number) const {
+  TrafficOptions traffic;
+  traffic.seed = state_.seed + number;
+  traffic.people = state_.seed;
+  traffic.users = options_.users;
+  traffic.id_prefix = fmt::format("{:x}-{}", state_.seed & 0xffffff, number);
+  return traffic;
+}
+
+Result<void> Demo::begin_live() {
+  std::uint64_t number = state_.next++;
+  MR_TRY(state_.save());  // before the first event that has its ids
+  live_ = std::make_unique<LiveTraffic>(connection_, *story_, traffic(number), state_.sent_until, clock_);
+  return {};
+}
+
+Result<void> Demo::save() {
+  state_.sent_until = live_->sent_until();
+  return state_.save();
+}
+
+// What an earlier run has sent of it is made again and left out, but for the last second: that is sent again, with the
+// same ids.
+Result<void> Demo::load_history(DemoHistory& history) {
+  double expected = expected_events(*story_, history.from, history.until);
+  fmt::print("{} {} of a made-up product's life, about {}:\n", history.batches > 0 ? "Going on to load" : "Loading",
+             last_text(clock_.wall() - history.from), events_text(expected));
+  std::fflush(stdout);
   TimeNs began = clock_.monotonic();
   auto seconds = [&] { return static_cast<double>(clock_.monotonic() - began) / 1e9; };
-  std::uint64_t events = 0;
-  TimeNs shown = 0;
-  SenderPool senders(connection_);
-  while (true) {
+  std::uint64_t events = 0, sent = 0;
+  TimeNs shown = 0, saved = clock_.monotonic();
+  const std::uint64_t there = history.batches;
+  Traffic past(*story_, traffic(history.traffic), history.from);
+  DemoSenders senders(connection_);
+  for (std::uint64_t batch = 0;; ++batch) {
     std::string body;
     body.reserve(kHistoryBatch * 400);
-    std::size_t count = traffic_->write_until(until, kHistoryBatch, body);
-    if (count == 0 || !senders.put(std::move(body))) {
+    std::size_t count = past.write_until(history.until, kHistoryBatch, body);
+    if (count == 0 || (batch >= there && !senders.put(std::move(body)))) {
       break;
     }
     events += count;
+    sent += batch >= there ? count : 0;
     if (clock_.monotonic() - shown > 200 * kMillisecond) {
       shown = clock_.monotonic();
-      show_progress(static_cast<double>(events) / expected, events, seconds(), false);
+      show_progress(static_cast<double>(events) / expected, events, sent, seconds(), false);
+    }
+    if (clock_.monotonic() - saved >= kSaveEvery) {
+      saved = clock_.monotonic();
+      history.batches = there + senders.taken();
+      MR_TRY(save());
     }
     if (interrupts_.within(0)) {
+      senders.stop();
+      history.batches = there + senders.taken();
+      fmt::print("\n");
       return {};
     }
   }
   MR_TRY(senders.finish());
-  show_progress(1, events, seconds(), true);
-  state_.sent_until = until;
-  ++state_.run;
-  return state_.save();
+  show_progress(1, events, sent, seconds(), true);
+  if (there > 0) {
+    fmt::print("  {} of them were there already\n", events_text(static_cast<double>(events - sent)));
+  }
+  history.until = history.from;  // nothing is left of it
+  return {};
 }
 
+// What is durable by now: what comes in meanwhile isn't waited for.
 Result<void> Demo::wait_until_stored() {
   TimeNs began = clock_.monotonic();
-  while (!interrupts_.within(100 * kMillisecond)) {
+  std::vector<std::int64_t> ends;
+  auto number = [](const Json& partition, const char* name) {
+    const Json* found = partition.find(name);
+    return found != nullptr ? found->integer().value_or(0) : 0;
+  };
+  do {
     MR_ASSIGN(Json health, ask(connection_, "GET", "/v1/health"));
-    bool stored = true;
-    const Json* partitions = health.find("partitions");
-    for (const Json& one : partitions != nullptr ? partitions->items() : std::vector<Json>()) {
-      const Json* lag = one.find("lag_ms");
-      stored = stored && lag != nullptr && lag->integer().value_or(1) < 2000;
+    const Json* found = health.find("partitions");
+    const std::vector<Json> partitions = found != nullptr ? found->items() : std::vector<Json>();
+    for (std::size_t i = ends.size(); i < partitions.size(); ++i) {
+      ends.push_back(number(partitions[i], "durable_end"));
     }
-    if (stored && partitions != nullptr && !partitions->items().empty()) {
+    bool stored = !partitions.empty();
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+      stored = stored && number(partitions[i], "stored_until") >= ends[i];
+    }
+    if (stored) {
       fmt::print("  all of it can be asked about, {:.1f} s later\n",
                  static_cast<double>(clock_.monotonic() - began) / 1e9);
       return {};
     }
-  }
+  } while (!interrupts_.within(100 * kMillisecond));
   return {};
 }
 
@@ -435,8 +442,9 @@ Result<void> Demo::go_on() {
   if (!options_.run_for.empty()) {
     end = clock_.monotonic() + settings_detail::parse_duration(options_.run_for)->count() * kMillisecond;
   }
+  std::string rate = fmt::format("{:.0f}", options_.rate);
   fmt::print(
-      "About {:.0f} events a second keep coming in.{}\n", options_.rate,
+      "About {} event{} a second keep{} coming in.{}\n", rate, rate == "1" ? "" : "s", rate == "1" ? "s" : "",
       options_.run_for.empty() ? " Ctrl-C ends it; the next start goes on from there (--reset begins anew)." : "");
   std::fflush(stdout);
   TimeNs saved = 0;
@@ -444,33 +452,34 @@ Result<void> Demo::go_on() {
     MR_TRY(live_->so_far());
     if (clock_.monotonic() - saved >= kSaveEvery) {
       saved = clock_.monotonic();
-      state_.sent_until = live_->sent_until();
-      MR_TRY(state_.save());
+      MR_TRY(save());
     }
   }
-  MR_TRY(live_->stop());
-  state_.sent_until = live_->sent_until();
-  fmt::print("Stopping; {} events came in live, all of them are on disk.\n", live_->sent());
-  return state_.save();
+  return {};
 }
 
 Result<void> Demo::run() {
   MR_TRY(open());
-  story_ = std::make_unique<Story>(StoryOptions{state_.began, options_.days, options_.rate});
-  TrafficOptions traffic;
-  traffic.seed = state_.seed + state_.run;
-  traffic.users = options_.users;
-  TimeNs now = clock_.wall();
-  traffic.id_prefix = fmt::format("{:x}-{}-{:x}", state_.seed & 0xffffff, state_.run, now / 1'000'000'000);
-  live_ = std::make_unique<LiveTraffic>(connection_, *story_, traffic, now, clock_);
-  traffic.id_prefix = fmt::format("{:x}-{}", state_.seed & 0xffffff, state_.run);
-  traffic_ = std::make_unique<Traffic>(*story_, traffic, history_begin(now));
   show_address();
-  MR_TRY(load_history(now));
+  MR_TRY(plan());
+  MR_TRY(begin_live());
+  std::vector<DemoHistory>& histories = state_.histories;
+  while (!histories.empty() && !interrupts_.within(0)) {
+    MR_TRY(load_history(histories.back()));  // what is missing of the last minutes comes first
+    if (histories.back().from == histories.back().until) {
+      histories.pop_back();
+      MR_TRY(save());
+    }
+  }
   MR_TRY(wait_until_stored());
   if (!interrupts_.within(0)) {
     MR_TRY(go_on());
   }
+  MR_TRY(live_->stop());
+  state_.ended = true;
+  MR_TRY(save());
+  fmt::print("Stopping; {} came in live, all of them are on disk.{}\n", events_text(static_cast<double>(live_->sent())),
+             histories.empty() ? "" : " The next start goes on to load the history.");
   live_.reset();
   server_->stop(kDrainMs);
   return {};

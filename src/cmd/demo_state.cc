@@ -25,6 +25,19 @@ std::string hex(const std::string& bytes) {
   return text;
 }
 
+std::optional<DemoHistory> read_history(const Json& json) {
+  auto integer = [&json](const char* name) {
+    const Json* found = json.find(name);
+    return found != nullptr ? found->integer() : std::nullopt;
+  };
+  std::optional<std::int64_t> from = integer("from"), until = integer("until"), traffic = integer("traffic"),
+                              batches = integer("batches");
+  if (!from || !until || !traffic || !batches) {
+    return std::nullopt;
+  }
+  return DemoHistory{*from, *until, static_cast<std::uint64_t>(*traffic), static_cast<std::uint64_t>(*batches)};
+}
+
 Result<DemoState> read(const std::string& path, const std::string& folder) {
   MR_ASSIGN(std::string text, read_file(posix_file_system(), path, kFileBytesMax));
   MR_ASSIGN(Json json, Json::parse(text));
@@ -39,16 +52,26 @@ Result<DemoState> read(const std::string& path, const std::string& folder) {
     return found != nullptr ? found->text() : std::string();
   };
   std::optional<std::int64_t> seed = integer("seed"), began = integer("began"), sent = integer("sent_until"),
-                              run = integer("run");
+                              next = integer("next");
+  const Json* histories = json.find("histories");
+  const Json* ended = json.find("ended");
   state.key = string("key");
   state.read_key = string("read_key");
-  if (!seed || !began || !sent || !run || state.key.empty()) {
-    return invalid(path + " is not readable any more: --reset begins anew");
+  state.story = string("story");
+  bool good = seed && began && sent && next && histories != nullptr && ended != nullptr && !state.key.empty();
+  for (const Json& one : good ? histories->items() : std::vector<Json>()) {
+    std::optional<DemoHistory> history = read_history(one);
+    good = good && history;
+    state.histories.push_back(history.value_or(DemoHistory{}));
+  }
+  if (!good) {
+    return invalid(path + " is damaged, or another version's: --reset begins anew");
   }
   state.seed = static_cast<std::uint64_t>(*seed);
   state.began = *began;
   state.sent_until = *sent;
-  state.run = static_cast<std::uint64_t>(*run);
+  state.ended = ended->boolean();
+  state.next = static_cast<std::uint64_t>(*next);
   return state;
 }
 
@@ -115,7 +138,15 @@ Result<DemoState> DemoState::open(const std::string& folder, bool reset, TimeNs 
 Result<void> DemoState::save() const {
   JsonWriter json;
   json.begin_object().key("seed").integer(static_cast<std::int64_t>(seed)).key("began").integer(began);
-  json.key("sent_until").integer(sent_until).key("run").integer(static_cast<std::int64_t>(run));
+  json.key("sent_until").integer(sent_until).key("ended").boolean(ended);
+  json.key("next").integer(static_cast<std::int64_t>(next)).key("story").string(story);
+  json.key("histories").begin_array();
+  for (const DemoHistory& one : histories) {
+    json.begin_object().key("from").integer(one.from).key("until").integer(one.until);
+    json.key("traffic").integer(static_cast<std::int64_t>(one.traffic));
+    json.key("batches").integer(static_cast<std::int64_t>(one.batches)).end_object();
+  }
+  json.end_array();
   json.key("key").string(key).key("read_key").string(read_key).end_object();
   return replace_file(posix_file_system(), folder + "/demo.json", json.text());
 }

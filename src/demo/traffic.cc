@@ -173,7 +173,7 @@ void Traffic::write_event(Session& session, std::string& lines) {
   } else {
     write_step(session, name, properties_);
   }
-  Person person(options_.seed ^ (session.user * 0x9e3779b97f4a7c15ULL));
+  Person person(options_.people ^ (session.user * 0x9e3779b97f4a7c15ULL));
   if (session.step == 0) {
     const char* referrer =
         story_.launched(at_) ? chance_.pick<const char*>(kLaunchReferrers) : chance_.pick<const char*>(kReferrers);

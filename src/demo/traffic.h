@@ -15,7 +15,8 @@ namespace millrace {
 struct TrafficOptions {
   std::uint64_t seed = 1;
   std::uint32_t users = 100'000;
-  std::string id_prefix;  // of every message_id: letters and digits, at most 40
+  std::string id_prefix;     // of every message_id: letters and digits, at most 40
+  std::uint64_t people = 1;  // seed of the users: the same ones in every traffic that has it
 };
 
 class Traffic {
