@@ -57,6 +57,11 @@ int explain(const Options& options) {
 void add_config(CLI::App& program, Outcome& outcome) {
   CLI::App* config = program.add_subcommand("config", "Check, print or explain the configuration");
   config->require_subcommand(1);
+  config->footer(
+      "Examples:\n"
+      "  millrace config check --config /etc/millrace/millrace.toml\n"
+      "  millrace config print --config /etc/millrace/millrace.toml\n"
+      "  millrace config explain stream.retain_age");
   auto options = std::make_shared<Options>();  // shared_ptr: kept by the callback
   CLI::App* checks = config->add_subcommand("check", "Say whether file, environment and flags are good");
   options->settings.add_to(*checks);
@@ -66,6 +71,8 @@ void add_config(CLI::App& program, Outcome& outcome) {
   options = std::make_shared<Options>();  // shared_ptr: its own, or it gets the first one's environment
   CLI::App* prints = config->add_subcommand("print", "Print the values in force, each with where it comes from");
   options->settings.add_to(*prints);
+  prints->footer(
+      "Example:\n  MILLRACE_LISTEN=127.0.0.1:9000 millrace config print --config /etc/millrace/millrace.toml");
   prints->callback([options, &outcome] { outcome.exit_code = print(*options); });
 
   options = std::make_shared<Options>();  // shared_ptr: the same
@@ -73,6 +80,7 @@ void add_config(CLI::App& program, Outcome& outcome) {
   explains->add_option("name", options->name,
                        "A setting or a table, e.g. stream.retain_age or stream; all of them without it");
   explains->add_flag("--markdown", options->markdown, "All settings as a page of the documentation");
+  explains->footer("Examples:\n  millrace config explain stream.retain_age\n  millrace config explain stream");
   explains->callback([options, &outcome] { outcome.exit_code = explain(*options); });
 }
 

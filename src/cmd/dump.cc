@@ -147,6 +147,10 @@ int dump_checkpoint_file(const std::string& path) {
 void add_dump(CLI::App& program, Outcome& outcome) {
   CLI::App* dump = program.add_subcommand("dump", "Show what a file of the data folder holds");
   dump->require_subcommand(1);
+  dump->footer(
+      "Examples:\n"
+      "  millrace dump segment millrace-data/log/g1/p0/0000000000000001.seg | head\n"
+      "  millrace dump checkpoint millrace-data/process/checkpoint-p0");
   auto file = std::make_shared<std::string>();  // kept by the callbacks
   auto frames = std::make_shared<bool>(false);
 
@@ -159,6 +163,7 @@ void add_dump(CLI::App& program, Outcome& outcome) {
 
   CLI::App* checkpoint = dump->add_subcommand("checkpoint", "A checkpoint of a processor");
   checkpoint->add_option("file", *file, "<data>/process/checkpoint-p0")->required();
+  checkpoint->footer("Example:\n  millrace dump checkpoint millrace-data/process/checkpoint-p0");
   checkpoint->callback([file, &outcome] { outcome.exit_code = dump_checkpoint_file(*file); });
 }
 

@@ -97,6 +97,11 @@ int revoke(const Options& options) {
 void add_keys(CLI::App& program, Outcome& outcome) {
   CLI::App* keys = program.add_subcommand("keys", "Make, list and revoke API keys (needs a key with the scope admin)");
   keys->require_subcommand(1);
+  keys->footer(
+      "Examples:\n"
+      "  millrace keys create --name website --scopes write --key $ADMIN_KEY\n"
+      "  millrace keys list --key $ADMIN_KEY\n"
+      "  millrace keys revoke k1a2b3c4 --key $ADMIN_KEY");
   auto options = std::make_shared<Options>();  // shared_ptr: kept by the callback
   CLI::App* creates = keys->add_subcommand("create", "Make a key and print it, once");
   options->connection.add_to(*creates);
@@ -113,12 +118,14 @@ void add_keys(CLI::App& program, Outcome& outcome) {
   CLI::App* lists = keys->add_subcommand("list", "List the keys, without their secrets");
   options->connection.add_to(*lists);
   lists->add_flag("--json", options->json, "As JSON");
+  lists->footer("Example:\n  millrace keys list --key $ADMIN_KEY");
   lists->callback([options, &outcome] { outcome.exit_code = list(*options); });
 
   options = std::make_shared<Options>();  // shared_ptr: the same
   CLI::App* revokes = keys->add_subcommand("revoke", "Make a key useless, from the next request on");
   options->connection.add_to(*revokes);
   revokes->add_option("id", options->id, "The key's id, from 'millrace keys list'")->required();
+  revokes->footer("Example:\n  millrace keys revoke k1a2b3c4 --key $ADMIN_KEY");
   revokes->callback([options, &outcome] { outcome.exit_code = revoke(*options); });
 }
 

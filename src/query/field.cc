@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -13,17 +14,18 @@ namespace {
 constexpr std::string_view kBaseFields[] = {"event",   "user_id",    "anonymous_id", "session_id",
                                             "visitor", "message_id", "time",         "received"};
 constexpr std::string_view kMeasures[] = {"count", "uniq", "sum", "mean", "min", "max", "quantile"};
+constexpr std::string_view kMeasuresOfViews[] = {"count", "uniq", "sum", "mean", "min", "max", "quantile", "top"};
 constexpr std::string_view kFieldsHelp =
     "use event, user_id, anonymous_id, session_id, visitor, message_id, time, received, properties.<name> or "
     "context.<name>";
 
 // What people write who come from elsewhere.
 constexpr std::pair<std::string_view, std::string_view> kOtherNames[] = {
-    {"avg", "mean(…)"},          {"average", "mean(…)"},         {"distinct", "uniq(…)"},
-    {"unique", "uniq(…)"},       {"uniques", "uniq(…)"},         {"count_distinct", "uniq(…)"},
-    {"total", "count"},          {"median", "quantile(0.5, …)"}, {"percentile", "quantile(0.95, …)"},
-    {"p50", "quantile(0.5, …)"}, {"p90", "quantile(0.9, …)"},    {"p95", "quantile(0.95, …)"},
-    {"p99", "quantile(0.99, …)"}};
+    {"avg", "mean(…)"},           {"average", "mean(…)"},         {"distinct", "uniq(…)"},
+    {"unique", "uniq(…)"},        {"uniques", "uniq(…)"},         {"count_distinct", "uniq(…)"},
+    {"total", "count"},           {"median", "quantile(0.5, …)"}, {"percentile", "quantile(0.95, …)"},
+    {"p50", "quantile(0.5, …)"},  {"p90", "quantile(0.9, …)"},    {"p95", "quantile(0.95, …)"},
+    {"p99", "quantile(0.99, …)"}, {"top", "by, order and limit"}};
 
 // One part of a path from the front of `rest`, up to a dot or the end.
 Result<std::string> take_part(std::string_view& rest) {
@@ -79,13 +81,13 @@ Error unknown_field(std::string_view text) {
   return invalid(fmt::format("unknown field {}; {}{}", in_quotes(text), kFieldsHelp, suggestion(text, kBaseFields)));
 }
 
-Error unknown_measure(std::string_view name) {
+Error unknown_measure(std::string_view name, std::span<const std::string_view> known) {
   for (const auto& [other, ours] : kOtherNames) {
     if (name == other) {
       return invalid(fmt::format("unknown measure {}; use {}", in_quotes(name), ours));
     }
   }
-  return unknown_word("measure", name, kMeasures);
+  return unknown_word("measure", name, known);
 }
 
 Result<double> parse_quantile(std::string_view text) {
@@ -111,6 +113,38 @@ Result<FieldRef> parse_measured_field(Measure::Kind kind, std::string_view name,
     return invalid(fmt::format("{} of {} is not possible; of a time there are min and max", name, in_quotes(text)));
   }
   return field;
+}
+
+Result<Measure> parse_known_measure(std::string_view text, std::span<const std::string_view> names) {
+  Measure measure;
+  text = trimmed(text);
+  measure.text = text;
+  std::size_t open = std::min(text.find('('), text.size());
+  std::string_view name = trimmed(text.substr(0, open));
+  const auto* known = std::find(std::begin(kMeasures), std::end(kMeasures), name);
+  if (known == std::end(kMeasures)) {
+    return unknown_measure(name, names);
+  }
+  measure.kind = static_cast<Measure::Kind>(known - std::begin(kMeasures));
+  if (measure.kind == Measure::Kind::kCount) {
+    bool bare = open == text.size() || trimmed(text.substr(open)) == "()";
+    return bare ? Result<Measure>(measure) : invalid("count has no field; use count, or uniq(field)");
+  }
+  if (open == text.size() || text.back() != ')') {
+    return invalid(fmt::format("{} needs its field in parentheses: {}({}properties.<name>)", name, name,
+                               name == "quantile" ? "0.95, " : ""));
+  }
+  std::string_view inside = trimmed(text.substr(open + 1, text.size() - open - 2));
+  if (measure.kind == Measure::Kind::kQuantile) {
+    std::size_t comma = inside.find(',');
+    if (comma == std::string_view::npos) {
+      return invalid("quantile needs its level and its field: quantile(0.95, properties.<name>)");
+    }
+    MR_ASSIGN(measure.quantile, parse_quantile(trimmed(inside.substr(0, comma))));
+    inside = trimmed(inside.substr(comma + 1));
+  }
+  MR_ASSIGN(measure.field, parse_measured_field(measure.kind, name, inside));
+  return measure;
 }
 
 }  // namespace
@@ -139,36 +173,10 @@ Result<FieldRef> parse_field(std::string_view text) {
   return field;
 }
 
-Result<Measure> parse_measure(std::string_view text) {
-  Measure measure;
-  text = trimmed(text);
-  measure.text = text;
-  std::size_t open = std::min(text.find('('), text.size());
-  std::string_view name = trimmed(text.substr(0, open));
-  const auto* known = std::find(std::begin(kMeasures), std::end(kMeasures), name);
-  if (known == std::end(kMeasures)) {
-    return unknown_measure(name);
-  }
-  measure.kind = static_cast<Measure::Kind>(known - std::begin(kMeasures));
-  if (measure.kind == Measure::Kind::kCount) {
-    bool bare = open == text.size() || trimmed(text.substr(open)) == "()";
-    return bare ? Result<Measure>(measure) : invalid("count has no field; use count, or uniq(field)");
-  }
-  if (open == text.size() || text.back() != ')') {
-    return invalid(fmt::format("{} needs its field in parentheses: {}({}properties.<name>)", name, name,
-                               name == "quantile" ? "0.95, " : ""));
-  }
-  std::string_view inside = trimmed(text.substr(open + 1, text.size() - open - 2));
-  if (measure.kind == Measure::Kind::kQuantile) {
-    std::size_t comma = inside.find(',');
-    if (comma == std::string_view::npos) {
-      return invalid("quantile needs its level and its field: quantile(0.95, properties.<name>)");
-    }
-    MR_ASSIGN(measure.quantile, parse_quantile(trimmed(inside.substr(0, comma))));
-    inside = trimmed(inside.substr(comma + 1));
-  }
-  MR_ASSIGN(measure.field, parse_measured_field(measure.kind, name, inside));
-  return measure;
+Result<Measure> parse_measure(std::string_view text) { return parse_known_measure(text, kMeasures); }
+
+Result<Measure> parse_plain_measure_of_view(std::string_view text) {
+  return parse_known_measure(text, kMeasuresOfViews);
 }
 
 }  // namespace millrace

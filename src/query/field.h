@@ -15,6 +15,8 @@ inline constexpr std::size_t kFieldPartBytesMax = 256;  // the longest key that 
 // Errors say what is wrong, not where: the caller puts the place in front.
 Result<FieldRef> parse_field(std::string_view text);
 Result<Measure> parse_measure(std::string_view text);
+// The same; what is said of an unknown one names `top` too, which views alone have, and which their reader reads.
+Result<Measure> parse_plain_measure_of_view(std::string_view text);
 
 inline bool is_time_field(const FieldRef& field) {
   return field.kind == FieldRef::Kind::kBase && (field.base == "time" || field.base == "received");

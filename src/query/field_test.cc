@@ -62,6 +62,10 @@ TEST(Measures, RefusalsSayWhatToWriteInstead) {
   EXPECT_EQ(measure("p95(properties.a)"), "unknown measure \"p95\"; use quantile(0.95, …)");
   EXPECT_EQ(measure("cuont"),
             "unknown measure \"cuont\"; use count, uniq, sum, mean, min, max or quantile; did you mean \"count\"?");
+  EXPECT_EQ(measure("top(3, event)"), "unknown measure \"top\"; use by, order and limit");
+  EXPECT_EQ(
+      parse_plain_measure_of_view("cuont").error().message,
+      "unknown measure \"cuont\"; use count, uniq, sum, mean, min, max, quantile or top; did you mean \"count\"?");
   EXPECT_EQ(measure("count(user_id)"), "count has no field; use count, or uniq(field)");
   EXPECT_EQ(measure("sum"), "sum needs its field in parentheses: sum(properties.<name>)");
   EXPECT_EQ(measure("sum(properties.a"), "sum needs its field in parentheses: sum(properties.<name>)");

@@ -44,8 +44,9 @@ Result<ViewMeasure> read_measure(std::string_view text) {
   text = trimmed(text);
   ViewMeasure measure;
   measure.text = text;
-  if (!text.starts_with("top(")) {
-    MR_ASSIGN(Measure plain, parse_measure(text));
+  std::size_t open = std::min(text.find('('), text.size());
+  if (trimmed(text.substr(0, open)) != "top") {
+    MR_ASSIGN(Measure plain, parse_plain_measure_of_view(text));
     constexpr ViewMeasure::Kind kKinds[] = {
         ViewMeasure::Kind::kCount, ViewMeasure::Kind::kUniq, ViewMeasure::Kind::kSum,     ViewMeasure::Kind::kMean,
         ViewMeasure::Kind::kMin,   ViewMeasure::Kind::kMax,  ViewMeasure::Kind::kQuantile};
@@ -55,7 +56,7 @@ Result<ViewMeasure> read_measure(std::string_view text) {
     return measure;
   }
   std::size_t comma = text.find(',');
-  std::string_view number = comma == std::string_view::npos ? "" : trimmed(text.substr(4, comma - 4));
+  std::string_view number = comma == std::string_view::npos ? "" : trimmed(text.substr(open + 1, comma - open - 1));
   auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), measure.top);
   if (error != std::errc() || end != number.data() + number.size() || measure.top < 1 || measure.top > kTopMax ||
       text.back() != ')') {
