@@ -9,8 +9,8 @@ DESTDIR ?=
 BUILD := build/release
 BINARY := $(BUILD)/bin/millrace
 
-# What ONLY, TARGET, RUNS, SECONDS, N, SEED, SEEDS, TRACE, KIND, SHORT, DEMO_FOR, DEMO_RATE, RESET, STREAM, JOBS, COVERAGE, QUICK, ARGS say reaches the scripts through the environment.
-export ONLY TARGET RUNS DEMO_FOR DEMO_RATE RESET STREAM N SEED SEEDS TRACE KIND SHORT JOBS COVERAGE JUDGE_EVERY QUICK ARGS
+# What ONLY, TARGET, RUNS, SECONDS, N, SEED, SEEDS, TRACE, KIND, SHORT, DEMO_FOR, DEMO_RATE, LISTEN, DATA, RESET, STREAM, JOBS, COVERAGE, QUICK, ARGS say reaches the scripts through the environment.
+export ONLY TARGET RUNS DEMO_FOR DEMO_RATE LISTEN DATA RESET STREAM N SEED SEEDS TRACE KIND SHORT JOBS COVERAGE JUDGE_EVERY QUICK ARGS
 # `SECONDS` counts up by itself in bash.
 export FUZZ_SECONDS := $(SECONDS)
 
@@ -29,7 +29,7 @@ build: ## build/release/bin/millrace, optimised
 run: build ## the server, with its data in ./millrace-data
 	@exec $(BINARY) serve
 
-demo: build ## a made-up product's two weeks and its live traffic to look at; DEMO_FOR=60s, DEMO_RATE=500, RESET=1, STREAM=kafka
+demo: build ## a made-up product's two weeks and its live traffic; LISTEN=127.0.0.1:9000, DATA=folder, DEMO_FOR=60s, DEMO_RATE=500, RESET=1, STREAM=kafka
 	@exec tools/demo.sh
 
 test: ## everything that must hold: unit tests, tidy, whole program, crashes, clients

@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# The demonstration: `millrace demo` in build/demo. DEMO_FOR=60s ends it by itself, DEMO_RATE=5000 is events a second, RESET=1 begins anew.
-# STREAM=kafka has its stream on a broker of Apache Kafka, the one of the tests; both lie in build/demo-kafka.
+# The demonstration: `millrace demo` in build/demo, or in DATA=folder. LISTEN=127.0.0.1:9000 is its address, DEMO_FOR=60s ends it by itself,
+# DEMO_RATE=5000 is events a second, RESET=1 begins anew.
+# STREAM=kafka has its stream on a broker of Apache Kafka, the one of the tests; both lie in build/demo-kafka, or in DATA=folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Settings of the caller's shell are not the demo's.
 unset MILLRACE_DATA MILLRACE_LISTEN MILLRACE_CONFIG MILLRACE_KEY MILLRACE_URL MILLRACE_BOOTSTRAP_KEY
-words=(${DEMO_FOR:+--for "$DEMO_FOR"} ${DEMO_RATE:+--rate "$DEMO_RATE"} ${RESET:+--reset})
+words=(${LISTEN:+--listen "$LISTEN"} ${DEMO_FOR:+--for "$DEMO_FOR"} ${DEMO_RATE:+--rate "$DEMO_RATE"} ${RESET:+--reset})
 case ${STREAM:-log} in
-  log) exec build/release/bin/millrace demo --data build/demo "${words[@]}" ;;
+  log) exec build/release/bin/millrace demo --data "${DATA:-build/demo}" "${words[@]}" ;;
   kafka) ;;
   *) echo "demo: STREAM is log or kafka, not $STREAM" >&2; exit 2 ;;
 esac
 
 tools/setup.sh test
-folder=build/demo-kafka
-[ -z "${RESET:-}" ] || rm -rf "$folder/brokers"
+folder=${DATA:-build/demo-kafka}
+[ -z "${RESET:-}" ] || [ ! -e "$folder/data/demo.json" ] || rm -rf "$folder/brokers"
 echo "==> demo: starting a broker of Apache Kafka in $folder/brokers"
 coproc brokers { exec /usr/bin/python3 tests/kafka/brokers.py "$folder/brokers"; }
 brokers_pid=$!
