@@ -8,6 +8,8 @@ NAMES = {
     "right to left": "price\u202e\u2067drawkcab",
     "long": "long_" + "x" * 195,
     "controls": "a\u0001b\u200dc\ufeff",
+    "unseen": "\u200b\u2060",
+    "number at its end": "workspace-" + "m" * 100 + "-004711",
     "formula": "=HYPERLINK(\"http://127.0.0.1:1/\",\"x\")",
 }
 
@@ -38,6 +40,21 @@ def test_hostile_names_stay_text(page, hostile, path, width):
     assert page.run("return window.hacked") is None
     assert page.run("return document.querySelectorAll('#app img, #app script').length") == 0
     assert page.run("return document.documentElement.scrollWidth") <= width, "nothing is wider than the window"
+
+
+@pytest.mark.parametrize("width", [1440, 380])
+def test_every_name_is_seen_and_bars_end_before_the_numbers(page, hostile, width):
+    page.size(width, 900)
+    page.log_in("/explore?by=event&chart=bars")
+    page.see("‹U+200B›‹U+2060›")
+    page.see("price‹U+202E›‹U+2067›drawkcab")
+    within = """return [...document.querySelectorAll('.bar')].filter((bar) => {
+        const [fill, share] = ['.bar-fill', '.bar-share'].map((one) => bar.querySelector(one).getBoundingClientRect());
+        const end = bar.querySelector('.bar-name span:last-child').getBoundingClientRect();
+        return fill.right > share.left + 0.5 || end.right > share.left + 0.5;
+    }).map((bar) => bar.textContent)"""
+    assert page.run(within) == []
+    page.picture(f"hostile-bars-{width}")
 
 
 def test_a_name_of_ten_thousand_characters_is_cut(page, hostile):

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Column, Health, StoredEvent } from "../src/api/types";
-import { bytes, change, cut, duration, number, short } from "../src/data/format";
+import { bytes, change, cut, duration, headAndEnd, number, short, visible, visibleJson } from "../src/data/format";
 import { acceptedRate, agreement, amplification, audit } from "../src/data/health";
+import { label } from "../src/data/series";
 import { triedAgain } from "../src/data/problem";
 import { addEvents, summary, tail_events_max } from "../src/data/tail";
 
@@ -80,4 +81,30 @@ test("what was too much or too busy is said to be tried again, what is wrong is 
   const problem = (status: number) => triedAgain({ title: "No", status, detail: "The store was too busy" }).detail;
   assert.equal(problem(422), "The store was too busy. It is tried again by itself.");
   assert.equal(problem(400), "The store was too busy");
+});
+
+test("no name is unseen, and none turns its neighbours round", () => {
+  assert.equal(visible("signup"), "signup");
+  assert.equal(visible("price\u202edrawkcab"), "price‹U+202E›drawkcab");
+  assert.equal(visible("\u200b\u2060"), "‹U+200B›‹U+2060›");
+  assert.equal(visible("  "), "‹U+0020›‹U+0020›");
+  assert.equal(visible("\u3164"), "‹U+3164›");
+  assert.equal(visible("a\u0001\n\tb\ud800"), "a‹U+0001›↵⇥b‹U+D800›");
+  assert.equal(visible("👩‍💻 می‌خواهم שלום"), "👩‍💻 می‌خواهم שלום", "what people write stays as it is");
+  assert.equal(cut("\u202e".repeat(9), 3), "‹U+202E›‹U+202E›…");
+  assert.equal(cut("ab👩", 4), "ab👩");
+  assert.equal(cut("ab👩cd", 4), "ab…", "no half of a character");
+  assert.equal(label("\u200b"), "‹U+200B›");
+  assert.equal(label(""), "(empty)");
+  const odd = { name: "a\u202eb\n\u{e0041}" };
+  const json = visibleJson(JSON.stringify(odd, null, 2));
+  assert.ok(json.includes("\\u202e") && json.includes("\\udb40\\udc41"));
+  assert.deepEqual(JSON.parse(json), odd);
+});
+
+test("a long name keeps an end that does not begin within a number", () => {
+  assert.deepEqual(headAndEnd("/docs/start"), ["/docs/start", ""]);
+  assert.deepEqual(headAndEnd("/api/workspaces/4711/export"), ["/api/workspaces/4711/", "export"]);
+  assert.deepEqual(headAndEnd("workspace-member-00123456"), ["workspace-member-", "00123456"]);
+  assert.deepEqual(headAndEnd("a name of several words is cut at its end"), ["a name of several words is cut at its end", ""]);
 });

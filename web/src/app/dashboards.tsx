@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import * as calls from "../api/calls";
 import { Refusal } from "../api/http";
 import type { Dashboard, Panel, Problem } from "../api/types";
-import { moment } from "../data/format";
+import { moment, visible } from "../data/format";
 import { Empty, Failure, Frame, Loading } from "../panels/frame";
 import { TopicPanel } from "../panels/topic_panel";
 import { go } from "../state/route";
@@ -48,7 +48,7 @@ export function DashboardList() {
           {[...all].sort((a, b) => a.name.localeCompare(b.name)).map((one) => (
             <li key={one.id}>
               <a data-in href={`/dashboards/${one.id}`} class="card panel">
-                <strong><bdi>{one.name}</bdi></strong>
+                <strong><bdi>{visible(one.name)}</bdi></strong>
                 <span class="sketch" aria-hidden="true">{one.panels.slice(0, 8).map((panel, i) => <i key={i} class={`sketch-${panel.width}`} />)}</span>
                 <span class="card-note">{one.panels.length === 1 ? "1 panel" : `${one.panels.length} panels`} · {moment(Date.parse(one.updated))}{one.link ? " · shared" : ""}</span>
               </a>
@@ -116,7 +116,7 @@ function DashboardHead({ dashboard, arranging, onArrange, onRename, onLink }: He
       {arranging ? (
         <input class="title-input" aria-label="Name of the dashboard" value={dashboard.name} maxLength={100} onChange={(event) => event.currentTarget.value.trim() !== "" && onRename(event.currentTarget.value.trim())} />
       ) : (
-        <h1><bdi>{dashboard.name}</bdi></h1>
+        <h1><bdi>{visible(dashboard.name)}</bdi></h1>
       )}
       <div class="head-actions">
         {arranging && <button type="button" class="button danger" onClick={() => void remove()}>Remove</button>}

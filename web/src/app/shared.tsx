@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { sharedDashboard } from "../api/calls";
 import { Refusal } from "../api/http";
 import type { Panel, Problem } from "../api/types";
+import { visible } from "../data/format";
 import { Failure, Frame, Loading } from "../panels/frame";
 import { feedByLink } from "../state/live";
 import { Connection, ThemeSwitch } from "./shell";
@@ -23,7 +24,7 @@ export function Shared({ token }: { token: string }) {
   return (
     <>
       <header class="top">
-        <span class="brand"><Mark /><bdi class="shared-name">{found?.name ?? "Millrace"}</bdi></span>
+        <span class="brand"><Mark /><bdi class="shared-name">{found ? visible(found.name) : "Millrace"}</bdi></span>
         <div class="top-right"><Connection /><ThemeSwitch /></div>
       </header>
       <main class="page">

@@ -1,5 +1,5 @@
 import type { Bar } from "../data/top";
-import { change, cut, number, short } from "../data/format";
+import { change, cut, headAndEnd, number, short } from "../data/format";
 
 interface BarsProps {
   bars: Bar[];
@@ -9,7 +9,7 @@ interface BarsProps {
   format?: (value: number) => string;
 }
 
-// Rows with a bar behind them, largest first.
+// Rows with a bar behind their names, largest first.
 export function Bars({ bars, compare, partial, link, format }: BarsProps) {
   return (
     <ol class="bars">
@@ -19,8 +19,8 @@ export function Bars({ bars, compare, partial, link, format }: BarsProps) {
         const content = (
           <>
             <span class="bar-fill" style={{ width: `${bar.share * 100}%` }} aria-hidden="true" />
-            <bdi class="bar-name" title={cut(bar.label, 300)}>{cut(bar.label, 120)}</bdi>
-            {changed && <span class={`change ${tone(changed.sign)}`}>{changed.text}</span>}
+            <Name label={bar.label} />
+            <span class={`change ${tone(changed?.sign ?? 0)}`}>{changed?.text ?? ""}</span>
             <span class="bar-share">{bar.part === null || partial ? "" : `${Math.round(bar.part * 100)}%`}</span>
             <span class="bar-value" title={number(bar.value)}>{(format ?? short)(bar.value)}</span>
           </>
@@ -32,6 +32,16 @@ export function Bars({ bars, compare, partial, link, format }: BarsProps) {
         );
       })}
     </ol>
+  );
+}
+
+function Name({ label }: { label: string }) {
+  const [head, end] = headAndEnd(cut(label, 120));
+  return (
+    <bdi class="bar-name" title={cut(label, 300)}>
+      <span>{head}</span>
+      {end !== "" && <span>{end}</span>}
+    </bdi>
   );
 }
 

@@ -86,7 +86,35 @@ export function change(now: number | null, before: number | null): { text: strin
   return { text: `${sign > 0 ? "+" : sign < 0 ? "−" : "±"}${text}%`, sign };
 }
 
-// Text from outside, cut to what a line can show.
+// Text from outside, cut to what a line can show; nothing in it is unseen.
 export function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+  if (text.length <= length) return visible(text);
+  return `${visible(text.slice(0, length - 1).replace(/[\ud800-\udbff]$/, ""))}…`;
+}
+
+// What has no shape of its own, or turns the order of its neighbours round: controls, marks of direction, fillers, halves of characters.
+const unseen = /(?![\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
+const mark = (one: string) => `‹U+${one.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}›`;
+
+// Text from outside with a mark in the place of each character that can't be seen; of spaces alone, with one for each.
+export function visible(text: string): string {
+  if (text.trim() === "") return text.replace(/./gsu, mark);
+  return text.replace(/\r?\n/g, "↵").replace(/\t/g, "⇥").replace(unseen, (one, at: number, whole: string) => {
+    const joins = (one === "\u200c" || one === "\u200d") && /[^\0-\x7f]/.test(whole[at - 1] ?? "") && /[^\0-\x7f]/.test(whole[at + 1] ?? "");
+    return joins ? one : mark(one); // emoji and some scripts need joiners
+  });
+}
+
+// The same for JSON, which stays JSON.
+export function visibleJson(json: string): string {
+  return json.replace(unseen, (one) =>
+    one === "\n" ? one : one.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""));
+}
+
+// A long name without spaces in two: what may give way, and an end that tells it from others. The end doesn't begin within a number.
+export function headAndEnd(text: string): [string, string] {
+  if (text.length <= 20 || !/^[\x21-\x7e]+$/.test(text)) return [text, ""];
+  let begin = text.length - 6;
+  while (begin > text.length - 14 && /\d\d/.test(text.slice(begin - 1, begin + 1))) begin -= 1;
+  return [text.slice(0, begin), text.slice(begin)];
 }

@@ -1,5 +1,6 @@
 // From the columns of an answer to what a chart draws: times and lines of equal length.
 import type { Cell, Column } from "../api/types";
+import { visible } from "./format";
 import { isMeasure } from "./table";
 
 export interface Line {
@@ -63,7 +64,7 @@ export function withPrevious(series: Series, previous: Column[] | undefined): Se
 }
 
 export function label(value: Cell): string {
-  return value === null ? "(none)" : value === "" ? "(empty)" : String(value);
+  return value === null ? "(none)" : value === "" ? "(empty)" : visible(String(value));
 }
 
 // Sum of a measure for each bucket from `from` (included) to `until` (not), buckets without rows as 0.

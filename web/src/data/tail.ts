@@ -1,5 +1,6 @@
 // The newest events, newest first.
 import type { StoredEvent } from "../api/types";
+import { cut } from "./format";
 
 export const tail_events_max = 500;
 
@@ -24,7 +25,7 @@ export function summary(properties: Record<string, unknown>, length_max = 400): 
   let length = 0;
   for (const [name, value] of Object.entries(properties)) {
     const text = typeof value === "string" ? value : JSON.stringify(value);
-    pairs.push([name.slice(0, 100), text.slice(0, 200)]);
+    pairs.push([cut(name, 100), cut(text, 200)]);
     length += name.length + text.length;
     if (length > length_max) break;
   }

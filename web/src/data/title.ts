@@ -1,4 +1,5 @@
 // What a question asks, in a line.
+import { visible } from "./format";
 import type { Question } from "./question";
 
 const range_words: Record<string, string> = {
@@ -27,7 +28,7 @@ export function measureText(measure: string): string {
   return `${words[word] ?? word} ${fieldText(inner)}`;
 }
 
-export const fieldText = (field: string) => field.trim().replace(/^properties\./, "");
+export const fieldText = (field: string) => visible(field.trim().replace(/^properties\./, ""));
 
 export function titleOf(question: Question): string {
   const what = question.measures.map(measureText).join(", ");

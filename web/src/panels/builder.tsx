@@ -164,7 +164,7 @@ function ValueField({ condition, schema, number, onChange }: { condition: Condit
   return (
     <>
       <input aria-label="Value" value={condition.value} list={id} placeholder={condition.operator === "in" ? "a, b, c" : "value"} spellcheck={false} onInput={(event) => onChange(event.currentTarget.value)} />
-      <datalist id={id}>{examples.slice(0, 50).map((one) => <option key={String(one)} value={cut(String(one), 200)} />)}</datalist>
+      <datalist id={id}>{examples.slice(0, 50).map((one) => <option key={String(one)} value={String(one).slice(0, 200)} />)}</datalist>
     </>
   );
 }

@@ -1,4 +1,5 @@
 // One of a few: a row of buttons, moved along with the arrow keys as radio buttons are.
+import { visible } from "../data/format";
 
 interface ChoiceProps<T extends string> {
   name: string;
@@ -45,4 +46,4 @@ export function Select({ label, value, options, onChange, shown }: SelectProps) 
   );
 }
 
-export const plainField = (field: string) => field.replace(/^properties\./, "");
+export const plainField = (field: string) => visible(field.replace(/^properties\./, ""));

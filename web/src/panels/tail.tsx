@@ -1,7 +1,7 @@
 // Events as they come in.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Filter, StoredEvent } from "../api/types";
-import { clock, cut, number } from "../data/format";
+import { clock, cut, number, visibleJson } from "../data/format";
 import { operators, whereOf } from "../data/question";
 import type { Condition, Operator } from "../data/question";
 import { summary } from "../data/tail";
@@ -26,7 +26,7 @@ export function EventRow({ event, open, onToggle }: { event: StoredEvent; open: 
           ))}
         </span>
       </button>
-      {open && <pre tabIndex={0}>{JSON.stringify(event, null, 2).slice(0, 20_000)}</pre>}
+      {open && <pre tabIndex={0}>{visibleJson(JSON.stringify(event, null, 2).slice(0, 20_000))}</pre>}
     </li>
   );
 }
@@ -91,7 +91,7 @@ export function TailPanel() {
             {!draft.operator.endsWith("exists") && (
               <input type="search" aria-label="Value" placeholder="any value" value={draft.value} list="tail-examples" onInput={(event) => setDraft({ ...draft, value: event.currentTarget.value })} />
             )}
-            <datalist id="tail-examples">{examples.slice(0, 50).map((one) => <option key={one} value={cut(one, 200)} />)}</datalist>
+            <datalist id="tail-examples">{examples.slice(0, 50).map((one) => <option key={one} value={one.slice(0, 200)} />)}</datalist>
           </form>
           <button type="button" class="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
             {paused ? "Go on" : "Pause"}
