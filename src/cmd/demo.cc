@@ -132,6 +132,12 @@ std::string events_text(double events) {
   return fmt::format("{} event{}", whole, whole == 1 ? "" : "s");
 }
 
+// 822,701 is about 820,000.
+double two_digits(double number) {
+  double scale = std::pow(10.0, std::max(std::floor(std::log10(number)) - 1, 0.0));
+  return std::round(number / scale) * scale;
+}
+
 // "the last 14 days", "the last 8 minutes", "the last second": in the largest unit of which there are two, or seconds.
 std::string last_text(TimeNs span) {
   constexpr std::pair<TimeNs, const char*> kUnits[] = {
@@ -365,7 +371,7 @@ Result<void> Demo::save() {
 Result<void> Demo::load_history(DemoHistory& history) {
   double expected = expected_events(*story_, history.from, history.until);
   fmt::print("{} {} of a made-up product's life, about {}:\n", history.batches > 0 ? "Going on to load" : "Loading",
-             last_text(clock_.wall() - history.from), events_text(expected));
+             last_text(clock_.wall() - history.from), events_text(two_digits(expected)));
   std::fflush(stdout);
   TimeNs began = clock_.monotonic();
   auto seconds = [&] { return static_cast<double>(clock_.monotonic() - began) / 1e9; };
@@ -395,7 +401,7 @@ Result<void> Demo::load_history(DemoHistory& history) {
     if (interrupts_.within(0)) {
       senders.stop();
       history.batches = there + senders.taken();
-      fmt::print("\n");
+      fmt::print("{}", isatty(STDOUT_FILENO) != 0 ? "\n" : "");
       return {};
     }
   }
@@ -471,8 +477,8 @@ Result<void> Demo::run() {
       MR_TRY(save());
     }
   }
-  MR_TRY(wait_until_stored());
   if (!interrupts_.within(0)) {
+    MR_TRY(wait_until_stored());
     MR_TRY(go_on());
   }
   MR_TRY(live_->stop());
