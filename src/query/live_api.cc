@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "model/project.h"
 #include "query/calendar.h"
 #include "query/live/compare.h"
 #include "query/live/hub.h"
@@ -41,6 +42,11 @@ http::Response ok_json(std::string body) {
 
 http::Response bad_request(std::string_view detail) {
   return http::problem(400, "invalid-request", "Not a request that can be answered", detail);
+}
+
+// A view's id in the control log.
+std::string kept_as(const ViewSpec& view) {
+  return view.project == kOwnProject ? view.name : view.project + "/" + view.name;
 }
 
 struct LiveRequest {
@@ -125,8 +131,10 @@ Result<void> declare_views(Views& views, ControlLog& control, const std::vector<
     }
   }
   for (const auto& [name, text] : control.all(std::string(kKind))) {
+    std::size_t slash = name.find('/');
+    std::string owner = slash == std::string::npos ? kOwnProject : name.substr(0, slash);
     Result<Json> json = Json::parse(text);
-    Result<ViewSpec> spec = json.ok() ? parse_view(*json, project, ViewOrigin::kApi) : Result<ViewSpec>(json.error());
+    Result<ViewSpec> spec = json.ok() ? parse_view(*json, owner, ViewOrigin::kApi) : Result<ViewSpec>(json.error());
     Result<Views::Declared> declared =
         spec.ok() ? views.declare(std::move(*spec)) : Result<Views::Declared>(spec.error());
     if (!declared.ok()) {  // another of the configuration has its name by now
@@ -195,7 +203,7 @@ class LiveApi::Desk {
     if (view == nullptr) {
       return not_found("there is no view to compare");
     }
-    MR_ASSIGN(std::string before, hub_.view_json(view->name, INT64_MIN, INT64_MAX));
+    MR_ASSIGN(std::string before, hub_.view_json(view, INT64_MIN, INT64_MAX));
     MR_ASSIGN(std::string question, question_about(before, parts_.clock.wall() / kMs));
     if (!wait()) {
       return unavailable("the store is too far behind to be compared with the views");
@@ -203,7 +211,7 @@ class LiveApi::Desk {
     ViewsComparison found;
     if (!question.empty()) {
       MR_ASSIGN(std::string store, hub_.ask(view->project, question));
-      MR_ASSIGN(std::string after, hub_.view_json(view->name, INT64_MIN, INT64_MAX));
+      MR_ASSIGN(std::string after, hub_.view_json(view, INT64_MIN, INT64_MAX));
       MR_ASSIGN(found, compare_views(before, store, after));
     }
     JsonWriter json;
@@ -245,7 +253,7 @@ class LiveApi::Desk {
       }
       *time = *read;
     }
-    Result<std::string> json = hub_.view_json(name, from, to);
+    Result<std::string> json = hub_.view_json(spec, from, to);
     exchange->reply(json.ok() ? ok_json(std::move(*json)) : refusal(json.error()));
   }
 
@@ -267,7 +275,7 @@ class LiveApi::Desk {
       return exchange->reply(http::problem(409, "conflict", "This view can't be removed",
                                            "It is built in, or declared in the configuration file."));
     }
-    if (Result<void> kept = parts_.control.remove(std::string(kKind), name); !kept.ok()) {
+    if (Result<void> kept = parts_.control.remove(std::string(kKind), kept_as(*spec)); !kept.ok()) {
       return exchange->reply(http::problem(503, "unavailable", "The view could not be removed", kept.error().message));
     }
     (void)parts_.views.remove(name).ok();
@@ -299,6 +307,7 @@ class LiveApi::Desk {
     }
     std::string name = spec->name;
     std::string declaration = spec->json;
+    std::string id = kept_as(*spec);
     std::lock_guard lock(changes_);
     Result<Views::Declared> declared = parts_.views.declare(std::move(*spec));
     if (!declared.ok()) {
@@ -308,7 +317,7 @@ class LiveApi::Desk {
                    : refusal(declared.error());
     }
     if (*declared == Views::Declared::kNew) {
-      if (Result<void> kept = parts_.control.put(std::string(kKind), name, declaration); !kept.ok()) {
+      if (Result<void> kept = parts_.control.put(std::string(kKind), id, declaration); !kept.ok()) {
         (void)parts_.views.remove(name).ok();
         return http::problem(503, "unavailable", "The view could not be kept", kept.error().message);
       }

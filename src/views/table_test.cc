@@ -85,5 +85,31 @@ TEST_F(TableTest, APartitionThatBeginsAnewLeavesTheRowsOfTheOthers) {
   EXPECT_EQ(shown(table), "b=1 c=1");
 }
 
+// Of the project default, which the view before was of.
+TEST(ViewIdentityTest, AViewOfAnotherProjectIsAnotherView) {
+  ViewSpec ours = by_event();
+  ours.project = "default";
+  ViewSpec theirs = by_event();
+  theirs.project = "other";
+  EXPECT_EQ(view_id(ours), view_id(by_event())) << "as it was told and kept before there were others";
+  EXPECT_NE(view_id(ours), view_id(theirs));
+  Views before(Generation(1), 1, ViewLimits{}, {});
+  ASSERT_TRUE(before.declare(ours).ok());
+  EXPECT_EQ(*before.declare(ours), Views::Declared::kSame);
+  EXPECT_EQ(before.declare(theirs).error().code, Code::kNotFound);
+  PartitionViews& had = before.partition(PartitionId(0));
+  had.begin({}, SequenceNumber(0), Epoch(1));
+  had.skip(SequenceNumber(0), SequenceNumber(5), 3, false);
+  had.go_live(SequenceNumber(5));
+  std::string snapshot = had.encode();
+  for (const ViewSpec& spec : {ours, theirs}) {
+    Views after(Generation(1), 1, ViewLimits{}, {});
+    ASSERT_TRUE(after.declare(spec).ok());
+    PartitionViews& has = after.partition(PartitionId(0));
+    has.begin(snapshot, SequenceNumber(5), Epoch(2));
+    EXPECT_EQ(has.lanes()[0].missing, spec.project == "default" ? 3U : 0U) << spec.project;
+  }
+}
+
 }  // namespace
 }  // namespace millrace

@@ -5,11 +5,23 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "model/project.h"
 #include "views/field_hash.h"
 
 namespace millrace {
 
-std::uint64_t view_id(const ViewSpec& spec) { return field_hash(spec.name + '\n' + spec.json); }
+namespace {
+
+// What a view is told by from all others, in snapshots as well: its declaration, and if its project is another than
+// kOwnProject, the only one that there was at first, a line end and that.
+std::string view_identity(const ViewSpec& spec) {
+  bool first = spec.project.empty() || spec.project == kOwnProject;
+  return first ? spec.json : spec.json + '\n' + spec.project;
+}
+
+}  // namespace
+
+std::uint64_t view_id(const ViewSpec& spec) { return field_hash(spec.name + '\n' + view_identity(spec)); }
 
 PartitionViews::PartitionViews(Views& views, PartitionId partition, std::vector<DeclaredField> declared)
     : views_(views), partition_(partition), reader_(std::move(declared)) {}
@@ -22,15 +34,16 @@ PartitionViews::Lane PartitionViews::make_lane(ViewSpecPtr spec) {
   return lane;
 }
 
-// For each view: u32 bytes of its declaration, that; u64 bytes of its state, that; u64 missing; u64 before.
+// For each view: u32 bytes of its identity, that; u64 bytes of its state, that; u64 missing; u64 before.
 std::string PartitionViews::encode() const {
   std::string bytes;
   for (const Lane& lane : lanes_) {
     if (!lane.live) {
       continue;
     }
-    append_le(bytes, static_cast<std::uint32_t>(lane.spec->json.size()));
-    bytes.append(lane.spec->json);
+    std::string identity = view_identity(*lane.spec);
+    append_le(bytes, static_cast<std::uint32_t>(identity.size()));
+    bytes.append(identity);
     std::size_t size_at = bytes.size();
     append_le(bytes, std::uint64_t{0});
     lane.state->append_to(bytes);
@@ -61,11 +74,12 @@ void PartitionViews::begin(std::string_view snapshot, SequenceNumber position, E
   sync();
   ByteReader reader(snapshot);
   while (reader.ok() && !reader.rest().empty()) {
-    std::string_view json = reader.take(reader.number<std::uint32_t>());
+    std::string_view identity = reader.take(reader.number<std::uint32_t>());
     std::string_view state = reader.take(reader.number<std::uint64_t>());
     auto missing = reader.number<std::uint64_t>();
     auto before = reader.number<std::uint64_t>();
-    auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) { return lane.spec->json == json; });
+    auto found = std::find_if(lanes_.begin(), lanes_.end(),
+                              [&](const Lane& lane) { return view_identity(*lane.spec) == identity; });
     if (!reader.ok() || found == lanes_.end()) {
       continue;
     }
@@ -201,8 +215,9 @@ Result<Views::Declared> Views::declare(ViewSpec spec) {
   std::lock_guard lock(mutex_);
   for (const ViewSpecPtr& known : specs_) {
     if (known->name == spec.name) {
-      return known->json == spec.json ? Result<Declared>(Declared::kSame)
-                                      : not_found(fmt::format("there is another view of the name {}", spec.name));
+      return view_identity(*known) == view_identity(spec)
+                 ? Result<Declared>(Declared::kSame)
+                 : not_found(fmt::format("there is another view of the name {}", spec.name));
     }
   }
   if (specs_.size() >= limits_.views) {

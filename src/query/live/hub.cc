@@ -231,16 +231,12 @@ Result<std::vector<http::ChannelPtr>> LiveHub::open(const std::vector<TopicName>
   return channels;
 }
 
-Result<std::string> LiveHub::view_json(const std::string& name, TimeNs from, TimeNs to) {
+Result<std::string> LiveHub::view_json(const ViewSpecPtr& spec, TimeNs from, TimeNs to) {
   std::lock_guard lock(mutex_);
-  ViewSpecPtr spec = parts_.views.find(name);
-  if (spec == nullptr) {
-    return not_found("there is no view " + name + "; GET /v1/views lists them");
-  }
   ViewTable& table = table_of(spec);
   table.refresh();
   JsonWriter json;
-  json.begin_object().key("view").string(name).key("state").string(view_state(table));
+  json.begin_object().key("view").string(spec->name).key("state").string(view_state(table));
   json.key("seq").unsigned_integer(table.version()).key("as_of").integer(parts_.clock.wall() / kMs);
   table.write(json, std::max(from, table.kept_from()), to, 0);
   json.key("kept_from");

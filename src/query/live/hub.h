@@ -32,7 +32,7 @@ class LiveHub {
 
   Passes& passes() { return passes_; }
   // "columns", "rows", "seq", "as_of" of a view's buckets that begin in [from, to).
-  Result<std::string> view_json(const std::string& name, TimeNs from, TimeNs to);
+  Result<std::string> view_json(const ViewSpecPtr& spec, TimeNs from, TimeNs to);
   // The answer of a metric query, as JSON. Blocks.
   Result<std::string> ask(const std::string& project, const std::string& json);
   // One view as GET /v1/views lists it.
