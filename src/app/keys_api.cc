@@ -13,7 +13,7 @@ void write_key(JsonWriter& json, const KeyInfo& key) {
   json.begin_object().key("id").string(key.id).key("name").string(key.name).key("project").string(key.project);
   json.key("scopes").begin_array();
   for (auto [bit, scope] : {std::pair(kScopeWrite, "write"), std::pair(kScopeRead, "read"), std::pair(kScopeSql, "sql"),
-                            std::pair(kScopeAdmin, "admin")}) {
+                            std::pair(kScopeFeed, "feed"), std::pair(kScopeAdmin, "admin")}) {
     if ((key.scopes & bit) != 0) {
       json.string(scope);
     }
@@ -42,7 +42,7 @@ Result<std::uint8_t> read_scopes(const Json& list) {
     text += (text.empty() ? "" : ",") + scope.text();
   }
   if (!list.is_array() || text.empty()) {
-    return invalid("scopes: expected a list of at least one of write, read, sql, admin");
+    return invalid("scopes: expected a list of at least one of write, read, sql, feed, admin");
   }
   return parse_scopes(text);
 }

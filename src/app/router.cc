@@ -6,6 +6,7 @@
 
 #include "app/cookie.h"
 #include "ingest/ingest_api.h"
+#include "model/project.h"
 
 namespace millrace {
 namespace {
@@ -130,6 +131,24 @@ Result<Principal> Router::identify(const Route& route, const http::Head& head) c
   return !session.empty() ? admit_by_session(head, session) : admit_by_key(route, head);
 }
 
+std::string Router::refusal(const Route& route, const Principal& principal) {
+  std::string needed = format_scopes(route.scopes);
+  std::string least = needed.substr(0, needed.find(','));
+  if ((principal.scopes & route.scopes) == 0) {
+    return fmt::format(
+        "It has the scopes {}; this needs {}. 'millrace keys create --name NAME --scopes {}', with a key of the scope "
+        "admin, makes one.",
+        format_scopes(principal.scopes), needed == least ? needed : "one of " + needed, least);
+  }
+  if (route.whole && principal.project != kOwnProject) {
+    return fmt::format(
+        "This tells of all projects, and the key is one of the project {}; take a key of the project {} with the scope "
+        "{}.",
+        principal.project, kOwnProject, least);
+  }
+  return {};
+}
+
 bool Router::admits(const http::Head& head) const {
   std::string allowed;
   const Route* route = find(head, allowed);
@@ -137,7 +156,7 @@ bool Router::admits(const http::Head& head) const {
     return false;
   }
   Result<Principal> found = identify(*route, head);
-  return found.ok() && (found->scopes & route->scopes) != 0;
+  return found.ok() && refusal(*route, *found).empty();
 }
 
 bool Router::admit(const Route& route, std::unique_ptr<http::Exchange>& exchange, Principal& principal) const {
@@ -149,11 +168,9 @@ bool Router::admit(const Route& route, std::unique_ptr<http::Exchange>& exchange
                         : http::problem(403, "forbidden", "This may not be asked", found.error().message));
     return false;
   }
-  if ((found->scopes & route.scopes) == 0) {
+  if (std::string why = refusal(route, *found); !why.empty()) {
     exchange->reply(http::problem(403, "forbidden", "This key may not do that",
-                                  fmt::format("{} the scopes {}; this needs {}.",
-                                              cookie_of(head).empty() ? "The key has" : "A session has of its key",
-                                              format_scopes(found->scopes), format_scopes(route.scopes))));
+                                  (cookie_of(head).empty() ? "" : "A session can do less than its key. ") + why));
     return false;
   }
   principal = *std::move(found);

@@ -23,6 +23,7 @@ struct Route {
   PrincipalHandler handler;
   // With ?share=TOKEN a shared dashboard's link is enough if each parameter `topic` is one of its panels'.
   bool shared = false;
+  bool whole = false;  // tells of all projects: for keys of the server's own (kOwnProject)
 };
 
 // Who may come in: by key, by a session's cookie (to read, and to change dashboards), by a shared dashboard's link.
@@ -43,6 +44,8 @@ class Router {
   const Route* find(const http::Head& head, std::string& allowed) const;
   // Who asks. kInvalid: nobody that is known; kNotFound: not this way.
   Result<Principal> identify(const Route& route, const http::Head& head) const;
+  // Why these may not do that; empty when they may.
+  static std::string refusal(const Route& route, const Principal& principal);
   // The same; false after the refusal was sent.
   bool admit(const Route& route, std::unique_ptr<http::Exchange>& exchange, Principal& principal) const;
   Result<Principal> admit_by_key(const Route& route, const http::Head& head) const;

@@ -27,6 +27,8 @@ class RouterTest : public testing::Test {
     read_key_ = *keys_->create("r", "default", kScopeRead, kNoTime);
     admin_key_ = *keys_->create("a", "default", kScopeAll, kNoTime);
     write_key_ = *keys_->create("w", "default", kScopeWrite, kNoTime);
+    feed_key_ = *keys_->create("f", "default", kScopeFeed, kNoTime);
+    other_key_ = *keys_->create("o", "other", kScopeAll, kNoTime);
     auto to = [](auto& object, auto method) {
       return [&object, method](const Principal& principal, std::unique_ptr<http::Exchange> exchange) {
         (object.*method)(principal, std::move(exchange));
@@ -41,6 +43,8 @@ class RouterTest : public testing::Test {
         {"POST", "/v1/read", kScopeRead, told},
         {"GET", "/v1/admin", kScopeAdmin, told},
         {"GET", "/v1/live", kScopeRead, told, true},
+        {"GET", "/v1/view-feed", kScopeFeed | kScopeAdmin, told, false, true},
+        {"GET", "/v1/verify", kScopeAdmin, told, false, true},
         {"POST", "/v1/session", 0, to(*session_api_, &SessionApi::open)},
         {"GET", "/v1/session", kScopeRead, to(*session_api_, &SessionApi::show)},
         {"DELETE", "/v1/session", kScopeRead, to(*session_api_, &SessionApi::close)},
@@ -71,6 +75,13 @@ class RouterTest : public testing::Test {
     return answer;
   }
   Headers bearer(const KeyStore::Created& key) { return {{"Authorization", "Bearer " + key.secret}}; }
+  bool admits(const std::string& path, const KeyStore::Created& key) {
+    http::Head head;
+    head.method = "GET";
+    head.path = path;
+    head.headers = bearer(key);
+    return router_->admits(head);
+  }
   // The cookie's name and value after a log-in.
   std::string log_in(const KeyStore::Created& key) {
     Answer answer = ask("POST", "/v1/session", {}, R"({"key":")" + key.secret + R"("})");
@@ -87,7 +98,8 @@ class RouterTest : public testing::Test {
   std::unique_ptr<SessionApi> session_api_;
   std::unique_ptr<DashboardsApi> dashboards_api_;
   std::unique_ptr<Router> router_;
-  KeyStore::Created read_key_, admin_key_, write_key_;
+  KeyStore::Created read_key_, admin_key_, write_key_, feed_key_;
+  KeyStore::Created other_key_;  // all scopes, of another project
   Principal principal_;
 };
 
@@ -179,6 +191,56 @@ TEST_F(RouterTest, ALinkLetsInToItsDashboardsTopicsAlone) {
   EXPECT_EQ(ask("GET", "/v1/live", {}, "", {{"share", "0123456789abcdef0123"}, {"topic", "view:a"}}).response.status,
             401);
   EXPECT_EQ(ask("GET", "/v1/read", {}, "", {{"share", token}}).response.status, 401) << "no other route takes links";
+}
+
+TEST_F(RouterTest, TheFeedTakesKeysOfItsScopeAndTellsOthersWhichCommandMakesOne) {
+  for (const KeyStore::Created& key : {feed_key_, admin_key_}) {
+    EXPECT_EQ(ask("GET", "/v1/view-feed", bearer(key)).response.status, 200) << key.info.name;
+    EXPECT_TRUE(admits("/v1/view-feed", key)) << key.info.name;
+  }
+  for (const KeyStore::Created& key : {read_key_, write_key_}) {
+    Answer refused = ask("GET", "/v1/view-feed", bearer(key));
+    EXPECT_EQ(refused.response.status, 403) << key.info.name;
+    EXPECT_NE(refused.json().find("detail")->text().find("'millrace keys create --name NAME --scopes feed'"),
+              std::string::npos)
+        << refused.response.body;
+    EXPECT_FALSE(admits("/v1/view-feed", key)) << key.info.name;
+  }
+  EXPECT_EQ(ask("GET", "/v1/view-feed", {{"Cookie", log_in(admin_key_)}}).response.status, 403) << "sessions only read";
+  EXPECT_EQ(ask("GET", "/v1/read", bearer(feed_key_)).response.status, 403) << "and nothing else takes it";
+}
+
+TEST_F(RouterTest, WhatTellsOfAllProjectsTakesKeysOfTheServersOwnProjectAlone) {
+  KeyStore::Created other_feed = *keys_->create("of", "other", kScopeFeed, kNoTime);
+  for (auto [path, key] :
+       {std::pair("/v1/view-feed", other_key_), {"/v1/view-feed", other_feed}, {"/v1/verify", other_key_}}) {
+    Answer refused = ask("GET", path, bearer(key));
+    EXPECT_EQ(refused.response.status, 403) << path;
+    EXPECT_NE(refused.response.body.find("a key of the project default"), std::string::npos) << refused.response.body;
+    EXPECT_FALSE(admits(path, key)) << path;
+  }
+  EXPECT_EQ(ask("GET", "/v1/verify", bearer(admin_key_)).response.status, 200);
+  EXPECT_EQ(ask("GET", "/v1/admin", bearer(other_key_)).response.status, 200)
+      << "its own project's matters it may tend";
+}
+
+TEST_F(RouterTest, ADashboardAndItsLinkAreOfOneProject) {
+  Headers mine = bearer(read_key_);
+  Headers theirs = bearer(other_key_);
+  ask("PUT", "/v1/dashboards/d1", mine, R"({"name":"mine","panels":[{"kind":"line","topic":"view:a"}]})");
+  EXPECT_EQ(ask("GET", "/v1/dashboards/d1", theirs).response.status, 404);
+  EXPECT_EQ(ask("GET", "/v1/dashboards", theirs).json().find("dashboards")->items().size(), 0u);
+  EXPECT_EQ(ask("POST", "/v1/dashboards/d1/share", theirs).response.status, 404);
+  EXPECT_EQ(ask("PUT", "/v1/dashboards/d1", theirs, R"({"name":"theirs","panels":[{"kind":"line","topic":"view:b"}]})")
+                .response.status,
+            201);
+  EXPECT_EQ(ask("GET", "/v1/dashboards/d1", mine).json().find("name")->text(), "mine");
+  std::string token = *dashboards_->share("other", "d1");
+  EXPECT_EQ(ask("GET", "/v1/live", mine, "", {{"share", token}, {"topic", "view:b"}}).response.status, 200);
+  EXPECT_EQ(principal_.project, "other") << "the link says whose views are told, whatever key comes with it";
+  EXPECT_EQ(ask("GET", "/v1/live", mine, "", {{"share", token}, {"topic", "view:a"}}).response.status, 403);
+  EXPECT_EQ(ask("DELETE", "/v1/dashboards/d1", theirs).response.status, 204);
+  EXPECT_EQ(ask("GET", "/v1/dashboards/d1", mine).response.status, 200);
 }
 
 TEST_F(RouterTest, ThePageIsAnExactListOfPaths) {

@@ -1,5 +1,6 @@
 #include "app/server.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -25,6 +26,7 @@
 #include "ingest/topic/topic_ingest.h"
 #include "io/clock.h"
 #include "io/file.h"
+#include "model/project.h"
 #include "query/live_api.h"
 #include "query/openapi.h"
 #include "query/view_feed.h"
@@ -34,8 +36,6 @@
 
 namespace millrace {
 namespace {
-
-constexpr const char* kProject = "default";  // the only one for now
 
 void get_openapi(const Principal&, std::unique_ptr<http::Exchange> exchange) {
   http::Response response;
@@ -54,7 +54,7 @@ class WholeServer final : public Server {
       : settings_(settings), values_(settings_.values()), roles_(roles_of(values_)), program_(std::move(program)) {}
   ~WholeServer() override { stop(0); }
 
-  Result<void> open(const std::string& bootstrap_key);
+  Result<void> open(const ChosenKeys& chosen);
   std::string address() const override {
     return (values_.http_tls_certificate.empty() ? "http://" : "https://") + http_->address();
   }
@@ -63,7 +63,8 @@ class WholeServer final : public Server {
 
  private:
   Result<void> open_folder();
-  Result<void> open_keys(const std::string& bootstrap_key);
+  Result<void> open_keys(const ChosenKeys& chosen);
+  Result<void> ensure_key(const char* name, std::uint8_t scopes, const std::string& secret, const char* variable);
   Result<void> make_first_keys();
   Result<void> open_control();
   Result<void> open_stream();
@@ -139,32 +140,40 @@ Result<void> WholeServer::make_first_keys() {
   };
   for (First first : {First{"first admin key", kScopeAll}, First{"first write key", kScopeWrite},
                       First{"first read key", kScopeRead}}) {
-    MR_ASSIGN(KeyStore::Created made, keys_->create(first.name, kProject, first.scopes, kNoTime));
+    MR_ASSIGN(KeyStore::Created made, keys_->create(first.name, kOwnProject, first.scopes, kNoTime));
     first_keys_.push_back(std::move(made));
   }
   return {};
 }
 
-Result<void> WholeServer::open_keys(const std::string& bootstrap_key) {
-  MR_ASSIGN(keys_, KeyStore::open(files_, clock_, data_ + "/control"));
-  if (!bootstrap_key.empty()) {
-    Result<KeyInfo> ensured = keys_->ensure("bootstrap", kProject, kScopeAll, bootstrap_key);
-    if (!ensured.ok() && ensured.error().code == Code::kNotFound) {
-      log_warning("MILLRACE_BOOTSTRAP_KEY is passed over", {{"reason", ensured.error().message}});
-      return {};
-    }
-    return ensured.ok() ? Result<void>() : Result<void>(ensured.error());
-  }
-  if (!keys_->list().empty()) {
+// A key whose secret somebody chose in a variable.
+Result<void> WholeServer::ensure_key(const char* name, std::uint8_t scopes, const std::string& secret,
+                                     const char* variable) {
+  Result<KeyInfo> ensured = keys_->ensure(name, kOwnProject, scopes, secret);
+  if (ensured.ok()) {
     return {};
   }
-  if (!loopback(values_.listen)) {
+  if (ensured.error().code == Code::kNotFound) {
+    log_warning(fmt::format("{} is passed over", variable), {{"reason", ensured.error().message}});
+    return {};
+  }
+  return Error{ensured.error().code, fmt::format("{}: {}", variable, ensured.error().message)};
+}
+
+Result<void> WholeServer::open_keys(const ChosenKeys& chosen) {
+  MR_ASSIGN(keys_, KeyStore::open(files_, clock_, data_ + "/control"));
+  std::vector<KeyInfo> known = keys_->list();
+  bool none = std::all_of(known.begin(), known.end(), [](const KeyInfo& key) { return key.scopes == kScopeFeed; });
+  if (none && chosen.bootstrap.empty() && !loopback(values_.listen)) {
     return invalid(
         "this folder has no keys yet; set MILLRACE_BOOTSTRAP_KEY before the first start on an address other than "
         "loopback");
   }
-  first_start_ = true;
-  return {};
+  first_start_ = none && chosen.bootstrap.empty();
+  if (!chosen.bootstrap.empty()) {
+    MR_TRY(ensure_key("bootstrap", kScopeAll, chosen.bootstrap, "MILLRACE_BOOTSTRAP_KEY"));
+  }
+  return chosen.feed.empty() ? Result<void>() : ensure_key("feed", kScopeFeed, chosen.feed, "MILLRACE_FEED_KEY");
 }
 
 Result<void> WholeServer::open_control() {
@@ -179,7 +188,7 @@ Result<void> WholeServer::open_views() {
   limits.bytes_max = values_.live_view_memory;
   views_ = std::make_unique<Views>(node_.generation, node_.partitions, limits, declared_fields(values_));
   health_->views(merged_ != nullptr ? *merged_ : *views_, mirror_.get());
-  return declare_views(*views_, *control_, values_.views, kProject);
+  return declare_views(*views_, *control_, values_.views, kOwnProject);
 }
 
 Result<void> WholeServer::open_stream() {
@@ -205,7 +214,7 @@ Result<void> WholeServer::open_mirror() {
   ViewLimits limits;
   limits.bytes_max = values_.live_view_memory;
   merged_ = std::make_unique<Views>(node_.generation, node_.partitions, limits, declared_fields(values_));
-  MR_TRY(declare_views(*merged_, *control_, values_.views, kProject));
+  MR_TRY(declare_views(*merged_, *control_, values_.views, kOwnProject));
   ViewMirrorOptions options;
   options.processors = roles_.processors;
   options.key = roles_.processors_key;
@@ -218,7 +227,7 @@ Result<void> WholeServer::open_mirror() {
 std::vector<Route> WholeServer::routes() {
   std::vector<Route> all;
   auto add = [&](bool here, const char* role, const char* method, const char* path, std::uint8_t scopes, auto* object,
-                 auto handle, bool shared = false) {
+                 auto handle, bool shared = false, bool whole = false) {
     if (!here) {
       return all.push_back({method, path, 0, absent(roles_, role)});
     }
@@ -226,7 +235,7 @@ std::vector<Route> WholeServer::routes() {
                    [object, handle](const Principal& principal, std::unique_ptr<http::Exchange> exchange) {
                      (object->*handle)(principal, std::move(exchange));
                    },
-                   shared});
+                   shared, whole});
   };
   auto query = [&](const char* method, const char* path, std::uint8_t scopes, auto& object, auto handle,
                    bool shared = false) {
@@ -251,8 +260,9 @@ std::vector<Route> WholeServer::routes() {
   always("GET", "/v1/keys", kScopeAdmin, keys_api_, &KeysApi::list);
   always("POST", "/v1/keys", kScopeAdmin, keys_api_, &KeysApi::create);
   always("DELETE", "/v1/keys/*", kScopeAdmin, keys_api_, &KeysApi::revoke);
-  add(roles_.process, "process", "GET", "/v1/view-feed", kScopeRead, feed_.get(), &ViewFeed::get_feed);
-  add(verifies, "process", "GET", "/v1/verify", kScopeAdmin, verify_.get(), &VerifyApi::get_verify);
+  add(roles_.process, "process", "GET", "/v1/view-feed", kScopeFeed | kScopeAdmin, feed_.get(), &ViewFeed::get_feed,
+      false, true);
+  add(verifies, "process", "GET", "/v1/verify", kScopeAdmin, verify_.get(), &VerifyApi::get_verify, false, true);
   always("GET", "/v1/health", kScopeRead, health_, &Health::get_health);
   all.push_back({"GET", "/v1/openapi.json", 0, get_openapi});
   always("GET", "/metrics", 0, health_, &Health::get_metrics);
@@ -344,7 +354,7 @@ Result<void> WholeServer::open_source() {
   IngestLimits limits = ingest_limits(values_);
   TopicIngestOptions options;
   options.topic = values_.source_kafka_topic;
-  options.project = kProject;
+  options.project = kOwnProject;
   options.folder = data_ + "/source";
   options.limits = {limits.event_bytes_max, limits.batch_events_max};
   MR_ASSIGN(topic_ingest_, TopicIngest::open({*topic_, *stream_, *failed_, files_, clock_, metrics_}, options));
@@ -352,9 +362,9 @@ Result<void> WholeServer::open_source() {
   return {};
 }
 
-Result<void> WholeServer::open(const std::string& bootstrap_key) {
+Result<void> WholeServer::open(const ChosenKeys& chosen) {
   MR_TRY(open_folder());
-  MR_TRY(open_keys(bootstrap_key));
+  MR_TRY(open_keys(chosen));
   MR_TRY(open_control());
   MR_TRY(open_stream());
   MR_TRY(open_views());
@@ -409,9 +419,9 @@ void WholeServer::stop(std::int64_t drain_ms) {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(const Settings& settings, const std::string& program,
-                                              const std::string& bootstrap_key) {
+                                              const ChosenKeys& chosen) {
   auto server = std::make_unique<WholeServer>(settings, program);
-  MR_TRY(server->open(bootstrap_key));
+  MR_TRY(server->open(chosen));
   return std::unique_ptr<Server>(std::move(server));
 }
 

@@ -14,12 +14,18 @@
 
 namespace millrace {
 
+// Keys whose secrets somebody chose in the environment; an empty one is none.
+struct ChosenKeys {
+  std::string bootstrap;  // all scopes
+  std::string feed;       // the scope feed
+};
+
 class Server {
  public:
   // `program`: absolute path of this program, which is started again as the engine's process. Errors are for people:
   // they say what to do.
   static Result<std::unique_ptr<Server>> start(const Settings& settings, const std::string& program,
-                                               const std::string& bootstrap_key);
+                                               const ChosenKeys& chosen);
   virtual ~Server() = default;
 
   // "http://127.0.0.1:8080"

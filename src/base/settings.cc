@@ -29,8 +29,9 @@ constexpr SettingInfo kTable[] = {
 constexpr std::string_view kEnvironmentPrefix = "MILLRACE_";
 
 // Variables that are no settings: they are read by a command of their own, or only choose the file.
-constexpr std::string_view kOtherVariables[] = {"MILLRACE_CONFIG", "MILLRACE_BOOTSTRAP_KEY", "MILLRACE_LIBCHDB",
-                                                "MILLRACE_URL",    "MILLRACE_KEY",           "MILLRACE_MIGRATE_TO"};
+constexpr std::string_view kOtherVariables[] = {"MILLRACE_CONFIG",    "MILLRACE_BOOTSTRAP_KEY", "MILLRACE_FEED_KEY",
+                                                "MILLRACE_LIBCHDB",   "MILLRACE_URL",           "MILLRACE_KEY",
+                                                "MILLRACE_MIGRATE_TO"};
 
 std::vector<std::string> known(std::string (*name)(const SettingInfo&)) {
   std::vector<std::string> names;
@@ -250,7 +251,7 @@ void check_processors(Loading& into) {
     into.problem("query.processors is set, but roles has no query");
   }
   if (values.query_processors_key.empty()) {
-    into.problem("query.processors needs query.processors_key, a read key of theirs");
+    into.problem("query.processors needs query.processors_key, a key of theirs with the scope feed");
   }
   for (std::string_view address : words_of(values.query_processors)) {
     if (!address.starts_with("http://") && !address.starts_with("https://")) {

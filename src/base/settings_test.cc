@@ -103,8 +103,10 @@ TEST(SettingsTest, AnUnknownFlagIsAnError) {
 
 TEST(SettingsTest, AnUnknownVariableIsAWarningAndForeignOnesArePassedOver) {
   SettingSources sources;
-  sources.environment = {
-      {"MILLRACE_HTTP_THREAD", "3"}, {"PATH", "/bin"}, {"MILLRACE_BOOTSTRAP_KEY", "0123456789abcdef"}};
+  sources.environment = {{"MILLRACE_HTTP_THREAD", "3"},
+                         {"PATH", "/bin"},
+                         {"MILLRACE_BOOTSTRAP_KEY", "0123456789abcdef"},
+                         {"MILLRACE_FEED_KEY", "0123456789abcdeg"}};
   Result<Settings> settings = Settings::load(sources);
   ASSERT_TRUE(settings.ok()) << settings.error().message;
   EXPECT_THAT(settings->warnings(), ElementsAre("the environment's MILLRACE_HTTP_THREAD is no setting; did you mean "

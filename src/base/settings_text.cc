@@ -177,6 +177,8 @@ std::string settings_markdown() {
       "| `MILLRACE_BOOTSTRAP_KEY` | a key with all scopes, at least 16 characters, made at the start if it isn't "
       "there; for "
       "scripts and containers, and for whoever has lost his keys |\n"
+      "| `MILLRACE_FEED_KEY` | a key with the scope `feed` alone, made in the same way: the same on all processors is "
+      "what a server with `query.processors` has as `query.processors_key` |\n"
       "| `MILLRACE_LIBCHDB` | path of libchdb.so, where `engine.lib` is empty |\n"
       "| `MILLRACE_URL`, `MILLRACE_KEY` | the server and key of `millrace send`, `query`, `tail` and the like |\n";
   return text;

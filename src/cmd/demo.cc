@@ -260,7 +260,7 @@ Result<void> Demo::open() {
   MR_ASSIGN(state_, DemoState::open(options_.folder, options_.reset, clock_.wall()));
   configure_log(LogLevel::kWarning, LogFormat::kText);
   std::string program = std::filesystem::read_symlink("/proc/self/exe", error).string();
-  Result<std::unique_ptr<Server>> server = Server::start(settings, program, state_.key);
+  Result<std::unique_ptr<Server>> server = Server::start(settings, program, {state_.key, {}});
   if (!server.ok()) {
     if (is_new) {
       std::filesystem::remove_all(options_.folder, error);  // a port that is taken leaves nothing behind

@@ -106,12 +106,14 @@ void add_keys(CLI::App& program, Outcome& outcome) {
   CLI::App* creates = keys->add_subcommand("create", "Make a key and print it, once");
   options->connection.add_to(*creates);
   creates->add_option("--name", options->name, "What the key is for")->required();
-  creates->add_option("--scopes", options->scopes, "Any of write, read, sql, admin")
+  creates->add_option("--scopes", options->scopes, "Any of write, read, sql, feed, admin")
       ->delimiter(',')
       ->capture_default_str();
   creates->add_option("--expires", options->expires, "RFC 3339 time after which it is no longer good");
   creates->add_flag("--json", options->json, "The whole answer as JSON");
-  creates->footer("Example:\n  millrace keys create --name website --scopes write --key $ADMIN_KEY");
+  creates->footer(
+      "Examples:\n  millrace keys create --name website --scopes write --key $ADMIN_KEY\n"
+      "  millrace keys create --name query --scopes feed --key $ADMIN_KEY");
   creates->callback([options, &outcome] { outcome.exit_code = create(*options); });
 
   options = std::make_shared<Options>();  // shared_ptr: its own, or it gets the first one's environment

@@ -67,6 +67,11 @@ void allow_many_descriptors() {
   }
 }
 
+std::string text_of_variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? text : "";
+}
+
 int serve(const SettingsOptions& options) {
   Result<Settings> settings = options.load();
   if (!settings.ok()) {
@@ -79,10 +84,10 @@ int serve(const SettingsOptions& options) {
   }
   sigset_t signals = block_signals();
   allow_many_descriptors();
-  const char* bootstrap = std::getenv("MILLRACE_BOOTSTRAP_KEY");
   std::error_code error;
   std::string program = std::filesystem::read_symlink("/proc/self/exe", error).string();
-  Result<std::unique_ptr<Server>> server = Server::start(*settings, program, bootstrap != nullptr ? bootstrap : "");
+  Result<std::unique_ptr<Server>> server = Server::start(
+      *settings, program, {text_of_variable("MILLRACE_BOOTSTRAP_KEY"), text_of_variable("MILLRACE_FEED_KEY")});
   if (!server.ok()) {
     return fail(server.error().message);
   }

@@ -32,7 +32,7 @@ Result<void> check_request(const std::string& name, const std::string& project, 
     return invalid("a project's name has 1 to 64 characters out of a-z 0-9 _ -");
   }
   if (scopes == 0 || (scopes & ~kScopeAll) != 0) {
-    return invalid("a key needs at least one scope out of write, read, sql, admin");
+    return invalid("a key needs at least one scope out of write, read, sql, feed, admin");
   }
   return {};
 }

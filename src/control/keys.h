@@ -16,9 +16,16 @@
 
 namespace millrace {
 
-enum Scope : std::uint8_t { kScopeWrite = 1, kScopeRead = 2, kScopeSql = 4, kScopeAdmin = 8, kScopeAll = 15 };
+enum Scope : std::uint8_t {
+  kScopeWrite = 1,
+  kScopeRead = 2,
+  kScopeSql = 4,
+  kScopeAdmin = 8,
+  kScopeFeed = 16,  // the views of all projects, for servers that merge them
+  kScopeAll = 31
+};
 
-Result<std::uint8_t> parse_scopes(std::string_view text);  // "write,read"
+Result<std::uint8_t> parse_scopes(std::string_view text);  // "write,read"; the least of them first
 std::string format_scopes(std::uint8_t scopes);
 
 struct KeyInfo {
@@ -56,8 +63,8 @@ class KeyStore {
   };
   virtual Result<Created> create(const std::string& name, const std::string& project, std::uint8_t scopes,
                                  TimeNs expires) = 0;
-  // A key whose secret somebody chose (MILLRACE_BOOTSTRAP_KEY): at least 16 characters. No change when it is there
-  // already. kNotFound: it was revoked.
+  // A key whose secret somebody chose (MILLRACE_BOOTSTRAP_KEY, MILLRACE_FEED_KEY): at least 16 characters. No change
+  // when it is there already. kNotFound: it was revoked.
   virtual Result<KeyInfo> ensure(const std::string& name, const std::string& project, std::uint8_t scopes,
                                  const std::string& secret) = 0;
   virtual Result<void> revoke(const std::string& id) = 0;

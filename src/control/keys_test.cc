@@ -192,14 +192,14 @@ TEST_F(Keys, BadRequestsAreRefused) {
   EXPECT_FALSE(store->create("n", "", kScopeAll, kNoTime).ok());
   EXPECT_FALSE(store->create("n", "../x", kScopeAll, kNoTime).ok());
   EXPECT_FALSE(store->create("n", "default", 0, kNoTime).ok());
-  EXPECT_FALSE(store->create("n", "default", 16, kNoTime).ok());
+  EXPECT_FALSE(store->create("n", "default", 32, kNoTime).ok());
   EXPECT_TRUE(store->list().empty());
 }
 
 TEST_F(Keys, ScopesAreReadAndWritten) {
   EXPECT_EQ(*parse_scopes("write,read"), kScopeWrite | kScopeRead);
   EXPECT_EQ(*parse_scopes("all"), kScopeAll);
-  EXPECT_EQ(format_scopes(kScopeAll), "write,read,sql,admin");
+  EXPECT_EQ(format_scopes(kScopeAll), "write,read,sql,feed,admin");
   EXPECT_EQ(*parse_scopes(format_scopes(kScopeSql)), kScopeSql);
   for (const char* bad : {"", "write,", ",read", "write read", "root"}) {
     EXPECT_EQ(parse_scopes(bad).error().code, Code::kInvalid) << bad;

@@ -10,8 +10,8 @@ struct Named {
   std::string_view name;
   std::uint8_t scope;
 };
-constexpr std::array<Named, 4> kScopes = {
-    {{"write", kScopeWrite}, {"read", kScopeRead}, {"sql", kScopeSql}, {"admin", kScopeAdmin}}};
+constexpr std::array<Named, 5> kScopes = {
+    {{"write", kScopeWrite}, {"read", kScopeRead}, {"sql", kScopeSql}, {"feed", kScopeFeed}, {"admin", kScopeAdmin}}};
 
 std::uint8_t scope_named(std::string_view name) {
   for (const Named& scope : kScopes) {
@@ -30,7 +30,7 @@ Result<std::uint8_t> parse_scopes(std::string_view text) {
     std::string_view name = text.substr(0, text.find(','));
     std::uint8_t scope = scope_named(name);
     if (scope == 0) {
-      return invalid("\"" + std::string(name) + "\" is no scope; the scopes are write, read, sql, admin, all");
+      return invalid("\"" + std::string(name) + "\" is no scope; the scopes are write, read, sql, feed, admin, all");
     }
     scopes |= scope;
     if (name.size() == text.size()) {

@@ -194,6 +194,8 @@ TEST_F(ViewFeedTest, AKeyThatIsGoodNoLongerEndsTheFeed) {
   ASSERT_TRUE(started.ok());
   mirror_ = std::move(*started);
   wait([&] { return described().find("it answers 401") != std::string::npos; });
+  EXPECT_THAT(described(), HasSubstr("to query.processors_key: Another one. "));
+  EXPECT_THAT(described(), HasSubstr("MILLRACE_FEED_KEY"));
 }
 
 TEST_F(ViewFeedTest, AViewThatIsDeclaredLaterIsAskedFor) {

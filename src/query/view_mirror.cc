@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "http/client.h"
 #include "io/thread.h"
@@ -110,6 +111,14 @@ class ViewMirror::Lines {
     }
     if (!answer.ok()) {
       return answer.error().message;
+    }
+    if (answer->status == 401 || answer->status == 403) {
+      Result<Json> problem = Json::parse(answer->body);
+      const Json* detail = problem.ok() ? problem->find("detail") : nullptr;
+      return fmt::format(
+          "it answers {} to query.processors_key: {} Several processors take one key if each is started with it as "
+          "MILLRACE_FEED_KEY.",
+          answer->status, detail != nullptr && detail->is_string() ? detail->text() : std::string());
     }
     if (answer->status == 404) {
       return "it has no feed of views: it must have the role process, and this version";

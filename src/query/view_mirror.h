@@ -23,7 +23,7 @@ struct ViewMirrorParts {
 
 struct ViewMirrorOptions {
   std::vector<std::string> processors;  // http(s)://host:port
-  std::string key;                      // a read key of theirs
+  std::string key;                      // of theirs, with the scope feed
   std::int64_t silence_ms = 5'000;      // of a processor that counts as away after it
   std::int64_t retry_ms_max = 5'000;    // pauses between tries begin at a tenth of a second and double up to this
 };

@@ -98,11 +98,11 @@ def wait_for_count(stream, picture, wanted, timeout_s=20):
     return picture
 
 
-def wait_until_live(server, name, timeout_s=60):
+def wait_until_live(server, name, timeout_s=60, **options):
     """The view has been built; gives its line of GET /v1/views."""
     deadline = time.monotonic() + timeout_s
     while True:
-        view = next(view for view in server.json("GET", "/v1/views")["views"] if view["name"] == name)
+        view = next(view for view in server.json("GET", "/v1/views", **options)["views"] if view["name"] == name)
         if view["state"] == "live":
             return view
         assert time.monotonic() < deadline, f"not live in {timeout_s} s: {view}"

@@ -20,10 +20,10 @@ def table(name, pattern):
 
 
 METRICS = table("metrics_table.inc", r'^MR_METRIC\(\w+, \w+, "(\w+)"')
-SETTINGS = {"MILLRACE_" + member.upper() for member in table("settings_table.inc", r"^MR_SETTING\(\w+, (\w+),")} | {"MILLRACE_BOOTSTRAP_KEY"}
-# Of the secret `millrace`, which the manifest names.
-SECRET = {"MILLRACE_BOOTSTRAP_KEY": "long-enough-for-a-secret", "MILLRACE_QUERY_PROCESSORS_KEY": "long-enough-for-a-secret"}
-STORE = "http://user:password@clickhouse:8123/millrace"
+SETTINGS = {"MILLRACE_" + member.upper() for member in table("settings_table.inc", r"^MR_SETTING\(\w+, (\w+),")} | {"MILLRACE_BOOTSTRAP_KEY", "MILLRACE_FEED_KEY"}
+# Of the secrets that the manifest names.
+SECRET = {"MILLRACE_BOOTSTRAP_KEY": "long-enough-for-a-secret"}
+VALUES = {"millrace-store": "http://user:password@clickhouse:8123/millrace", "millrace-feed": "another-one-that-is-long-enough"}
 
 
 def compose():
@@ -65,7 +65,7 @@ def test_composes_own_tool_takes_the_file():
     words = [tool] if tool and tool.endswith("compose") else [tool, "compose"]
     if tool is None or subprocess.run([*words, "version"], capture_output=True).returncode != 0:
         pytest.skip("THE COMPOSE FILE WAS NOT TRIED BY ITS OWN TOOL: no docker compose")
-    environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "MILLRACE_KEY": "k", "CLICKHOUSE_PASSWORD": "p", "GRAFANA_PASSWORD": "g"}
+    environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "MILLRACE_KEY": "k", "MILLRACE_FEED_KEY": "f", "CLICKHOUSE_PASSWORD": "p", "GRAFANA_PASSWORD": "g"}
     done = subprocess.run([*words, "-f", COMPOSE / "compose.yaml", "config", "-q"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -91,9 +91,10 @@ def test_the_kubernetes_manifest_is_whole_and_millrace_takes_its_settings():
         container, = template["spec"]["containers"]
         assert {mount["name"] for mount in container["volumeMounts"]} == {claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]}
         assert {("ConfigMap", source["configMapRef"]["name"]) for source in container["envFrom"] if "configMapRef" in source} <= names
-        own = {entry["name"]: entry.get("value", STORE) for entry in container["env"]}
-        query = own["MILLRACE_ROLES"] == "query"
-        check_settings({**shared, **{name: value for name, value in SECRET.items() if query or "PROCESSORS" not in name}, **own})
+        own = {entry["name"]: entry.get("value") or VALUES[entry["valueFrom"]["secretKeyRef"]["name"]] for entry in container["env"]}
+        check_settings({**shared, **SECRET, **own})
+        feed = {"process": "MILLRACE_FEED_KEY", "query": "MILLRACE_QUERY_PROCESSORS_KEY"}.get(own["MILLRACE_ROLES"])
+        assert {name for name, value in own.items() if value == VALUES["millrace-feed"]} == ({feed} if feed else set())
         roles.append(own["MILLRACE_ROLES"])
     for one in (one for one in objects if one["kind"] == "Service"):
         assert one["spec"]["selector"] == one["metadata"]["labels"]

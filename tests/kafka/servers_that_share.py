@@ -10,11 +10,12 @@ import time
 import brokers
 from ledger import Verdict
 from load import Load
-from millrace_server import BINARY, KEY, Server, columns, free_port
+from millrace_server import BINARY, Server, columns, free_port
 from slow_proxy import StoreProxy
 from store_alone import StoreAlone
 
 PARTITIONS = 6
+FEED = "feed-key-of-a-test-0123456789"
 # Small, so that a round passes many checkpoints and snapshots.
 PROCESSOR = {
     "roles": "process",
@@ -37,7 +38,7 @@ class Member:
         self.address = f"127.0.0.1:{free_port()}"
         config = cluster.folder / "processor.toml"
         config.write_text(MISSED_SOON)
-        self.server = Server(cluster.folder / f"processor-{number}", config=config, listen=self.address, store_url=cluster.store.url(self.proxy),
+        self.server = Server(cluster.folder / f"processor-{number}", {"MILLRACE_FEED_KEY": FEED}, config=config, listen=self.address, store_url=cluster.store.url(self.proxy),
                              **cluster.common, **PROCESSOR)
         self.frozen = False
 
@@ -69,7 +70,7 @@ class Cluster:
         self.members = [Member(self, number) for number in range(processors)]
         for member in self.members:
             member.server.start()
-        self.query = Server(folder / "query", roles="query", store_url=self.store.url(), query_processors_key=KEY, log_level="warning",
+        self.query = Server(folder / "query", roles="query", store_url=self.store.url(), query_processors_key=FEED, log_level="warning",
                             query_processors=",".join(f"http://{member.address}" for member in self.members), **self.common).start()
         self.load = Load(folder, lambda: self.ingest.address, seed, clients)
         self.prefixes = []
