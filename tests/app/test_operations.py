@@ -32,6 +32,16 @@ def test_the_first_start_prints_keys_once(tmp_path):
     again.stop()
 
 
+def test_a_key_for_the_feed_does_not_take_the_place_of_the_first_keys(tmp_path):
+    server = Server(tmp_path / "data", environment={"MILLRACE_FEED_KEY": "feed-key-0123456789"})
+    del server.environment["MILLRACE_BOOTSTRAP_KEY"]
+    with server:
+        keys = re.findall(r"mr_[0-9A-Za-z]{40,}", "".join(server.log))
+        listed = server.json("GET", "/v1/keys", key=keys[0])["keys"]
+        assert sorted(one["scopes"] for one in listed if one["name"] == "feed") == [["feed"]]
+        assert len(listed) == 4
+
+
 def test_a_first_start_that_fails_costs_nobody_his_keys(tmp_path, fresh):
     environment = {name: value for name, value in os.environ.items() if name != "MILLRACE_BOOTSTRAP_KEY"}
     taken = command("serve", f"--data={tmp_path / 'other'}", f"--listen={fresh.address}", env=environment)
