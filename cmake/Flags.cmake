@@ -24,6 +24,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees overflows and dangling pointers that are not there in inlined library code.
   add_compile_options(-Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -Wno-maybe-uninitialized
                       -Wno-restrict -fpch-preprocess)
+  if(CMAKE_UNITY_BUILD)
+    add_compile_options(-Wno-subobject-linkage)  # takes a source in a source for a header
+  endif()
 else()
   # Without the time in a precompiled header, ccache knows it again.
   add_compile_options(-Wthread-safety "SHELL:-Xclang -fno-pch-timestamp")

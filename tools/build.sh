@@ -17,7 +17,7 @@ exec 9>"build/$preset.lock"
 flock 9
 
 tools/setup.sh build
-case $preset in fuzz) tools/setup.sh test ;; coverage) tools/setup.sh check ;; esac
+case $preset in fuzz) tools/setup.sh fuzz ;; coverage) tools/setup.sh all ;; esac
 if [ ! -e "build/$preset/build.ninja" ]; then
   echo "==> configuring build/$preset"
   cmake --preset "$preset" >"/dev/null"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """clang-tidy on the sources that changed against the main branch.
 
-    tools/clang_tidy.py [--all | FILE...]      with the flags of build/dev, which must be configured
+    tools/clang_tidy.py [--all | FILE...]      with the flags of the preset `dev`
 
 A file that passed is not looked at again until it or one of the rules changes.
 """
@@ -58,8 +58,10 @@ def plain_flags(command):
 
 
 def write_commands():
-    """A compile_commands.json that clang understands; the sources that it knows."""
-    entries = json.loads((ROOT / "build/dev/compile_commands.json").read_text())
+    """A compile_commands.json that clang understands, each source on its own; the sources that it knows."""
+    folder = OUT / "dev"
+    subprocess.run(["cmake", "--preset", "dev", "-B", folder, "-DCMAKE_UNITY_BUILD=OFF"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    entries = json.loads((folder / "compile_commands.json").read_text())
     plain = []
     for entry in entries:
         words = plain_flags(entry["command"])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing to build, test and check Millrace on Debian 12, and says what it does.
 #
-#   tools/setup.sh [build|test|check|bench|all]      default: all, which is everything but bench
+#   tools/setup.sh [build|test|fuzz|check|bench|all]      default: all, which is everything but bench
 #   tools/setup.sh library | kafka             only says where libchdb.so, or the jars of the tests' Kafka, belong
 #
 # Debian packages come by apt (through sudo unless run by root), the engine's library libchdb and what the page is made with by npm,
@@ -155,9 +155,10 @@ install_kafka() {
 case ${1:-all} in
   build) groups="build" ;;
   test) groups="build test" ;;
+  fuzz) groups="build fuzz" ;;
   check) groups="build test check" ;;
   bench) groups="build test bench" ;;
-  all) groups="build test check" ;;
+  all) groups="build test fuzz check" ;;
   library) echo "$library"; exit ;;
   kafka) echo "$kafka"; exit ;;
   *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;

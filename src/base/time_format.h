@@ -9,6 +9,7 @@
 
 namespace millrace {
 
+inline constexpr TimeNs kMillisecond = 1'000'000;
 inline constexpr TimeNs kSecond = 1'000'000'000;
 
 // "2012-03-18T06:16:09.000Z", with an offset or Z, `T` or a blank between; fractions beyond nanoseconds are cut; a leap

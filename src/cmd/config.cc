@@ -12,13 +12,13 @@
 namespace millrace::cmd {
 namespace {
 
-struct Options {
+struct ConfigArguments {
   SettingsOptions settings;
   std::string name;
   bool markdown = false;
 };
 
-int check(const Options& options) {
+int check(const ConfigArguments& options) {
   Result<Settings> settings = options.settings.load();
   if (!settings.ok()) {
     return fail("the configuration is not good:\n" + settings.error().message);
@@ -30,7 +30,7 @@ int check(const Options& options) {
   return 0;
 }
 
-int print(const Options& options) {
+int print(const ConfigArguments& options) {
   Result<Settings> settings = options.settings.load();
   if (!settings.ok()) {
     return fail("the configuration is not good:\n" + settings.error().message);
@@ -39,7 +39,7 @@ int print(const Options& options) {
   return 0;
 }
 
-int explain(const Options& options) {
+int explain(const ConfigArguments& options) {
   if (options.markdown) {
     fmt::print("{}", settings_markdown());
     return 0;
@@ -62,20 +62,20 @@ void add_config(CLI::App& program, Outcome& outcome) {
       "  millrace config check --config /etc/millrace/millrace.toml\n"
       "  millrace config print --config /etc/millrace/millrace.toml\n"
       "  millrace config explain stream.retain_age");
-  auto options = std::make_shared<Options>();  // shared_ptr: kept by the callback
+  auto options = std::make_shared<ConfigArguments>();  // shared_ptr: kept by the callback
   CLI::App* checks = config->add_subcommand("check", "Say whether file, environment and flags are good");
   options->settings.add_to(*checks);
   checks->footer("Example:\n  millrace config check --config /etc/millrace/millrace.toml");
   checks->callback([options, &outcome] { outcome.exit_code = check(*options); });
 
-  options = std::make_shared<Options>();  // shared_ptr: its own, or it gets the first one's environment
+  options = std::make_shared<ConfigArguments>();  // shared_ptr: its own, or it gets the first one's environment
   CLI::App* prints = config->add_subcommand("print", "Print the values in force, each with where it comes from");
   options->settings.add_to(*prints);
   prints->footer(
       "Example:\n  MILLRACE_LISTEN=127.0.0.1:9000 millrace config print --config /etc/millrace/millrace.toml");
   prints->callback([options, &outcome] { outcome.exit_code = print(*options); });
 
-  options = std::make_shared<Options>();  // shared_ptr: the same
+  options = std::make_shared<ConfigArguments>();  // shared_ptr: the same
   CLI::App* explains = config->add_subcommand("explain", "Say what a setting does, its unit, bounds and default");
   explains->add_option("name", options->name,
                        "A setting or a table, e.g. stream.retain_age or stream; all of them without it");

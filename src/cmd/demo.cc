@@ -35,7 +35,6 @@
 namespace millrace::cmd {
 namespace {
 
-constexpr TimeNs kMillisecond = 1'000'000;
 constexpr TimeNs kDay = 86'400'000 * kMillisecond;
 constexpr TimeNs kGapMax = 600'000 * kMillisecond;  // that is filled when a demonstration goes on
 constexpr std::size_t kHistoryBatch = 2000;
@@ -71,7 +70,7 @@ name = "amount"
 type = "number"
 )";
 
-struct Options {
+struct DemoArguments {
   std::string folder = "./millrace-demo";
   std::string listen;
   double rate = 500;
@@ -95,7 +94,7 @@ bool is_free(std::uint16_t port) {
   return is;
 }
 
-Result<Settings> settings_of(const Options& options) {
+Result<Settings> settings_of(const DemoArguments& options) {
   SettingSources sources;
   sources.file_name = "the demonstration's settings";
   sources.file_text = kSettings;
@@ -227,7 +226,7 @@ class LiveTraffic {
 
 class Demo {
  public:
-  explicit Demo(const Options& options) : options_(options) {}
+  explicit Demo(const DemoArguments& options) : options_(options) {}
   Result<void> run();
 
  private:
@@ -243,7 +242,7 @@ class Demo {
   Result<void> wait_until_stored();
   Result<void> go_on();
 
-  const Options options_;
+  const DemoArguments options_;
   Interrupts interrupts_;
   Clock& clock_ = system_clock();
   DemoState state_;
@@ -491,7 +490,7 @@ Result<void> Demo::run() {
   return {};
 }
 
-int demo(const Options& options) {
+int demo(const DemoArguments& options) {
   Result<void> done = Demo(options).run();
   return done.ok() ? 0 : fail(done.error().message);
 }
@@ -501,7 +500,7 @@ int demo(const Options& options) {
 void add_demo(CLI::App& program, Outcome& outcome) {
   CLI::App* command = program.add_subcommand(
       "demo", "Run a server with a made-up product's last two weeks in it and its traffic coming in");
-  auto options = std::make_shared<Options>();  // kept by the callback
+  auto options = std::make_shared<DemoArguments>();  // kept by the callback
   command->add_option("--data", options->folder, "Folder of the demonstration; the next start goes on in it")
       ->capture_default_str();
   command->add_option("--listen", options->listen,

@@ -14,7 +14,7 @@
 namespace millrace::cmd {
 namespace {
 
-struct Options {
+struct KeysArguments {
   Connection connection;
   std::string name;
   std::vector<std::string> scopes = {"write", "read"};
@@ -23,7 +23,7 @@ struct Options {
   bool json = false;
 };
 
-int create(const Options& options) {
+int create(const KeysArguments& options) {
   JsonWriter body;
   body.begin_object().key("name").string(options.name).key("scopes").begin_array();
   for (const std::string& scope : options.scopes) {
@@ -56,7 +56,7 @@ std::string joined(const Json* scopes) {
   return text;
 }
 
-int list(const Options& options) {
+int list(const KeysArguments& options) {
   Result<Json> answer = ask(options.connection, "GET", "/v1/keys");
   if (!answer.ok()) {
     return fail(answer.error().message);
@@ -83,7 +83,7 @@ int list(const Options& options) {
   return 0;
 }
 
-int revoke(const Options& options) {
+int revoke(const KeysArguments& options) {
   Result<Json> answer = ask(options.connection, "DELETE", "/v1/keys/" + http::percent_encode(options.id));
   if (!answer.ok()) {
     return fail(answer.error().message);
@@ -102,7 +102,7 @@ void add_keys(CLI::App& program, Outcome& outcome) {
       "  millrace keys create --name website --scopes write --key $ADMIN_KEY\n"
       "  millrace keys list --key $ADMIN_KEY\n"
       "  millrace keys revoke k1a2b3c4 --key $ADMIN_KEY");
-  auto options = std::make_shared<Options>();  // shared_ptr: kept by the callback
+  auto options = std::make_shared<KeysArguments>();  // shared_ptr: kept by the callback
   CLI::App* creates = keys->add_subcommand("create", "Make a key and print it, once");
   options->connection.add_to(*creates);
   creates->add_option("--name", options->name, "What the key is for")->required();
@@ -116,14 +116,14 @@ void add_keys(CLI::App& program, Outcome& outcome) {
       "  millrace keys create --name query --scopes feed --key $ADMIN_KEY");
   creates->callback([options, &outcome] { outcome.exit_code = create(*options); });
 
-  options = std::make_shared<Options>();  // shared_ptr: its own, or it gets the first one's environment
+  options = std::make_shared<KeysArguments>();  // shared_ptr: its own, or it gets the first one's environment
   CLI::App* lists = keys->add_subcommand("list", "List the keys, without their secrets");
   options->connection.add_to(*lists);
   lists->add_flag("--json", options->json, "As JSON");
   lists->footer("Example:\n  millrace keys list --key $ADMIN_KEY");
   lists->callback([options, &outcome] { outcome.exit_code = list(*options); });
 
-  options = std::make_shared<Options>();  // shared_ptr: the same
+  options = std::make_shared<KeysArguments>();  // shared_ptr: the same
   CLI::App* revokes = keys->add_subcommand("revoke", "Make a key useless, from the next request on");
   options->connection.add_to(*revokes);
   revokes->add_option("id", options->id, "The key's id, from 'millrace keys list'")->required();

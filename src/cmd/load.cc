@@ -22,7 +22,7 @@
 namespace millrace::cmd {
 namespace {
 
-struct Options {
+struct LoadArguments {
   Connection connection;
   load::LoadOptions load;
   std::string read_key;
@@ -68,7 +68,7 @@ Result<void> read_url(const std::string& url, load::LoadOptions& options, std::s
   return {};
 }
 
-Result<void> complete(Options& options) {
+Result<void> complete(LoadArguments& options) {
   load::LoadOptions& load = options.load;
   std::string path;
   MR_TRY(read_url(options.connection.url, load, path));
@@ -110,7 +110,7 @@ bool write_file(const std::string& name, const std::string& content) {
   return file.good();
 }
 
-int run(Options& options) {
+int run(LoadArguments& options) {
   if (Result<void> completed = complete(options); !completed.ok()) {
     return fail(completed.error().message);
   }
@@ -166,7 +166,7 @@ int run(Options& options) {
   return well ? 0 : 1;
 }
 
-void add_event_options(CLI::App& command, load::EventOptions& events, Options& options) {
+void add_event_options(CLI::App& command, load::EventOptions& events, LoadArguments& options) {
   command.add_option("--users", events.users, "Users; the k-th most active one causes 1/k^ZIPF as many events")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
@@ -204,7 +204,7 @@ void add_event_options(CLI::App& command, load::EventOptions& events, Options& o
 void add_load(CLI::App& program, Outcome& outcome) {
   CLI::App* command =
       program.add_subcommand("load", "Send made-up events at a steady rate, and prove that each was counted once");
-  auto options = std::make_shared<Options>();  // kept by the callback
+  auto options = std::make_shared<LoadArguments>();  // kept by the callback
   load::LoadOptions& load = options->load;
   options->connection.add_to(*command);
   command->add_option("--read-key", options->read_key, "Key with the scope read for the proof, when --key only writes")

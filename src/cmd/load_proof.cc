@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/time_format.h"
+#include "cmd/times.h"
 
 namespace millrace::cmd {
 namespace {
@@ -14,8 +15,6 @@ using Clock = std::chrono::steady_clock;
 
 // A query over a whole long run might be cut by the server's time limit; a slice of it isn't.
 constexpr TimeNs kSlice = 20 * kSecond;
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 std::uint64_t number(const Json& object, std::string_view key) {
   const Json* found = object.find(key);

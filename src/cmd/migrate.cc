@@ -15,6 +15,7 @@
 #include "cmd/command.h"
 #include "cmd/interrupts.h"
 #include "cmd/settings_options.h"
+#include "cmd/times.h"
 
 namespace millrace::cmd {
 namespace {
@@ -24,15 +25,13 @@ using Clock = std::chrono::steady_clock;
 constexpr int kTriesMax = 5;              // one behind the other, without getting on
 constexpr TimeNs kPauseNs = 500'000'000;  // before the first of them, then twice as long each time
 
-struct Options {
+struct MigrateArguments {
   SettingsOptions settings;
   std::string to;
   std::uint64_t piece = MoveOptions().piece_places;
   bool json = false;
   bool quiet = false;
 };
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 std::string time_left(double seconds) {
   return seconds < 100    ? fmt::format("{:.0f} s", seconds)
@@ -88,8 +87,6 @@ class ProgressLine {
   bool got_on_ = false;
 };
 
-std::string day_text(std::int64_t day) { return format_rfc3339(day * 86'400 * kSecond).substr(0, 10); }
-
 void print_json(const MoveReport& report) {
   JsonWriter json;
   json.begin_object().key("equal").boolean(report.equal).key("from").string(report.from).key("to").string(report.to);
@@ -127,7 +124,7 @@ std::string without_password(const std::string& url) {
   return has_password ? url.substr(0, colon + 1) + "PASSWORD" + url.substr(at) : url;
 }
 
-void print_next_steps(const Options& options, const Settings& settings, const MoveReport& report) {
+void print_next_steps(const MigrateArguments& options, const Settings& settings, const MoveReport& report) {
   fmt::print("{} rows are the same in {} and in {}, by count and by hash.\n\nTo switch:\n", report.rows, report.from,
              report.to);
   fmt::print("  1. {}\n", report.live ? "stop the server" : "leave the server stopped");
@@ -145,7 +142,7 @@ void print_next_steps(const Options& options, const Settings& settings, const Mo
       report.from);
 }
 
-int show(const Options& options, const Settings& settings, const MoveReport& report) {
+int show(const MigrateArguments& options, const Settings& settings, const MoveReport& report) {
   if (options.json) {
     print_json(report);
     return report.equal ? 0 : 1;
@@ -185,7 +182,7 @@ Result<MoveReport> move(const Settings& settings, const MoveOptions& move_option
   }
 }
 
-int migrate_store(Options& options) {
+int migrate_store(MigrateArguments& options) {
   Result<Settings> settings = options.settings.load();
   if (!settings.ok()) {
     return fail("the configuration is not good:\n" + settings.error().message);
@@ -221,7 +218,7 @@ void add_migrate(CLI::App& program, Outcome& outcome) {
   migrate->require_subcommand(1);
   add_migrate_stream(*migrate, outcome);
   CLI::App* command = migrate->add_subcommand("store", "Copy what is stored into another store, and prove it");
-  auto options = std::make_shared<Options>();  // kept by the callback
+  auto options = std::make_shared<MigrateArguments>();  // kept by the callback
   command
       ->add_option("--to", options->to,
                    "Where to: embedded, or a ClickHouse server, http(s)://user:password@host:port/database")

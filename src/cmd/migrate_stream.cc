@@ -16,6 +16,7 @@
 #include "cmd/command.h"
 #include "cmd/interrupts.h"
 #include "cmd/settings_options.h"
+#include "cmd/times.h"
 
 namespace millrace::cmd {
 namespace {
@@ -24,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr TimeNs kAskEvery = 200'000'000;
 
-struct Options {
+struct MigrateStreamArguments {
   SettingsOptions settings;
   std::string to;
   bool json = false;
@@ -39,7 +40,7 @@ class StreamProgressLine {
   void show(const StreamMoveProgress& progress) {
     bool same = shown_ && progress.step == step_;
     double pause = terminal_ ? 0.2 : progress.step == StreamMoveStep::kWaiting ? 1e9 : 10;
-    if (quiet_ || (same && std::chrono::duration<double>(Clock::now() - shown_at_).count() < pause)) {
+    if (quiet_ || (same && seconds_since(shown_at_) < pause)) {
       return;
     }
     shown_ = true;
@@ -65,7 +66,7 @@ class StreamProgressLine {
       case StreamMoveStep::kFinishing:
         break;
     }
-    double seconds = std::max(std::chrono::duration<double>(Clock::now() - begin_).count(), 0.001);
+    double seconds = std::max(seconds_since(begin_), 0.001);
     double rate = static_cast<double>(progress.events.copied) / seconds;
     return fmt::format(
         "{} events copied, {} compared, {} behind when this round began, {:.0f} events/s{}", progress.events.copied,
@@ -80,8 +81,6 @@ class StreamProgressLine {
   StreamMoveStep step_ = StreamMoveStep::kCopying;
   bool shown_ = false;
 };
-
-std::string day_text(std::int64_t day) { return format_rfc3339(day * 86'400 * 1'000'000'000).substr(0, 10); }
 
 DaySum day_of(const CopySums& sums, std::int64_t day) {
   auto found = sums.days.find(day);
@@ -105,7 +104,7 @@ void print_json(const StreamMoveReport& report) {
   fmt::print("{}\n", json.end_array().end_object().text());
 }
 
-void print_report(const StreamMoveReport& report, const Options& options, const Settings& settings) {
+void print_report(const StreamMoveReport& report, const MigrateStreamArguments& options, const Settings& settings) {
   fmt::print("{:<10}  {:>12}  {:>14}  {:>14}  {:<16}  {:<16}  {}\n", "day", "records", "events here", "events there",
              "hash here", "hash there", "equal");
   for (const auto& [day, from] : report.sums_from.days) {
@@ -126,7 +125,7 @@ void print_report(const StreamMoveReport& report, const Options& options, const 
       report.from);
 }
 
-int migrate_stream(const Options& options) {
+int migrate_stream(const MigrateStreamArguments& options) {
   Result<Settings> settings = options.settings.load();
   if (!settings.ok()) {
     return fail("the configuration is not good:\n" + settings.error().message);
@@ -161,7 +160,7 @@ int migrate_stream(const Options& options) {
 
 void add_migrate_stream(CLI::App& migrate, Outcome& outcome) {
   CLI::App* command = migrate.add_subcommand("stream", "Move the stream into a topic of Kafka, or back into the log");
-  auto options = std::make_shared<Options>();  // kept by the callback
+  auto options = std::make_shared<MigrateStreamArguments>();  // kept by the callback
   command
       ->add_option("--to", options->to, "Where to: kafka (kafka.brokers and kafka.topic of the configuration), or log")
       ->check(CLI::IsMember({"kafka", "log"}))

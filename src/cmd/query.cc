@@ -17,7 +17,7 @@
 namespace millrace::cmd {
 namespace {
 
-struct Options {
+struct QueryArguments {
   Connection connection;
   QueryFlags flags;
   std::string json;  // the whole query instead of flags; "-" reads it from standard input
@@ -25,7 +25,7 @@ struct Options {
   bool show_query = false;
 };
 
-Result<std::string> query_of(const Options& options) {
+Result<std::string> query_of(const QueryArguments& options) {
   if (options.json == "-") {
     return std::string(std::istreambuf_iterator<char>(std::cin), {});
   }
@@ -44,7 +44,7 @@ void note(const Json& answer) {
   }
 }
 
-int run(const Options& options) {
+int run(const QueryArguments& options) {
   Result<std::string> query = query_of(options);
   if (!query.ok()) {
     return fail(query.error().message);
@@ -72,7 +72,7 @@ int run(const Options& options) {
 
 void add_query(CLI::App& program, Outcome& outcome) {
   CLI::App* command = program.add_subcommand("query", "Ask a metric query");
-  auto options = std::make_shared<Options>();  // kept by the callback
+  auto options = std::make_shared<QueryArguments>();  // kept by the callback
   QueryFlags& flags = options->flags;
   options->connection.add_to(*command);
   CLI::Option* whole =

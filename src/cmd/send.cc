@@ -16,13 +16,14 @@
 #include "cmd/connection.h"
 #include "cmd/input_file.h"
 #include "cmd/send_state.h"
+#include "cmd/times.h"
 
 namespace millrace::cmd {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options {
+struct SendArguments {
   Connection connection;
   std::string file;
   std::size_t batch = 1000;
@@ -42,7 +43,7 @@ struct Batch {
 // What the sending threads share.
 class Sender {
  public:
-  Sender(const Options& options, InputFile& input, SendState& state)
+  Sender(const SendArguments& options, InputFile& input, SendState& state)
       : options_(options), input_(input), state_(state) {}
 
   void work();  // a thread's loop
@@ -60,7 +61,7 @@ class Sender {
   bool send_until_taken(http::Client& client, const Batch& batch);
   void count(const std::string& body);
 
-  const Options& options_;
+  const SendArguments& options_;
   InputFile& input_;
   SendState& state_;
   std::mutex mutex_;  // of input_, error and examples
@@ -154,9 +155,7 @@ void Sender::work() {
   --working;
 }
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-void show_progress(const Options& options, const InputFile& input, const Sender& sender, Clock::time_point begin,
+void show_progress(const SendArguments& options, const InputFile& input, const Sender& sender, Clock::time_point begin,
                    bool last) {
   if (options.quiet || (isatty(STDERR_FILENO) == 0 && !last)) {
     return;
@@ -187,7 +186,7 @@ Result<void> skip_to(InputFile& input, std::uint64_t offset) {
   return {};
 }
 
-int finish(const Options& options, SendState& state, Sender& sender) {
+int finish(const SendArguments& options, SendState& state, Sender& sender) {
   if (sender.stopped()) {
     state.save();
     std::string again = options.file == "-" ? "" : "; the same command goes on from here (--restart begins anew)";
@@ -201,7 +200,7 @@ int finish(const Options& options, SendState& state, Sender& sender) {
   return 0;
 }
 
-int send(const Options& options) {
+int send(const SendArguments& options) {
   Result<std::unique_ptr<InputFile>> input = InputFile::open(options.file);
   if (!input.ok()) {
     return fail(input.error().message);
@@ -249,7 +248,7 @@ int send(const Options& options) {
 void add_send(CLI::App& program, Outcome& outcome) {
   CLI::App* command =
       program.add_subcommand("send", "Send events from a file or standard input (NDJSON; .zst and .gz are unpacked)");
-  auto options = std::make_shared<Options>();  // kept by the callback
+  auto options = std::make_shared<SendArguments>();  // kept by the callback
   options->connection.add_to(*command);
   command->add_option("file", options->file, "The file, or - for standard input")->required();
   command->add_option("--batch", options->batch, "Events in a request")

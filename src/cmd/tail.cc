@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kPageEvents = 1000;  // of one request while following
 constexpr std::size_t kSeenMax = 100'000;  // places that are remembered so as not to be shown twice
 
-struct Options {
+struct TailArguments {
   Connection connection;
   std::size_t lines = 10;
   bool no_follow = false;
@@ -51,7 +51,7 @@ class Seen {
   std::deque<std::string> order_;
 };
 
-Result<Json> latest(const Options& options, std::size_t limit) {
+Result<Json> latest(const TailArguments& options, std::size_t limit) {
   std::string target = fmt::format("/v1/events?limit={}&range={}", limit, http::percent_encode(options.range));
   if (!options.where.empty()) {
     target += "&where=" + http::percent_encode(options.where);
@@ -77,7 +77,7 @@ void show(const Json& answer, Seen& seen, std::size_t lines) {
   std::fflush(stdout);
 }
 
-int run(const Options& options) {
+int run(const TailArguments& options) {
   signal(SIGINT, [](int) { over = true; });
   signal(SIGTERM, [](int) { over = true; });
   Seen seen;
@@ -105,7 +105,7 @@ int run(const Options& options) {
 
 void add_tail(CLI::App& program, Outcome& outcome) {
   CLI::App* command = program.add_subcommand("tail", "Show the latest events, and follow");
-  auto options = std::make_shared<Options>();  // kept by the callback
+  auto options = std::make_shared<TailArguments>();  // kept by the callback
   options->connection.add_to(*command);
   command->add_option("--lines,-n", options->lines, "Events to begin with")
       ->check(CLI::Range(0, 1000))

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kVerifyMsMax = 24LL * 3600 * 1000;
 
-struct Options {
+struct VerifyArguments {
   Connection connection;
   SettingsOptions settings;
   bool json = false;
@@ -88,7 +88,7 @@ int show_log(const LogReport& log) {
   return found;
 }
 
-int offline(const Options& options) {
+int offline(const VerifyArguments& options) {
   Result<Settings> settings = options.settings.load();
   if (!settings.ok()) {
     return fail("the configuration is not good:\n" + settings.error().message);
@@ -105,7 +105,7 @@ int offline(const Options& options) {
   return json.ok() ? show(*json, options.json, problems) : fail(json.error().message);
 }
 
-int run(const Options& options, bool asked_server) {
+int run(const VerifyArguments& options, bool asked_server) {
   if (!asked_server) {
     return offline(options);
   }
@@ -117,7 +117,7 @@ int run(const Options& options, bool asked_server) {
 
 void add_verify(CLI::App& program, Outcome& outcome) {
   CLI::App* command = program.add_subcommand("verify", "Compare the log with the store, by count and contents");
-  auto options = std::make_shared<Options>();  // kept by the callback
+  auto options = std::make_shared<VerifyArguments>();  // kept by the callback
   options->connection.add_to(*command);
   options->settings.add_to(*command);
   command->add_flag("--json", options->json, "The report as JSON");

@@ -30,7 +30,7 @@ bool good_topic(std::string_view topic) {
   return known && topic.size() <= kTopicBytesMax;
 }
 
-std::string text_of(const Json& json, std::string_view key) {
+std::string member_text(const Json& json, std::string_view key) {
   const Json* member = json.find(key);
   return member != nullptr ? member->text() : std::string();
 }
@@ -83,14 +83,14 @@ std::string stored_text(const Dashboard& dashboard) {
 Result<Dashboard> read_stored(const std::string& text) {
   MR_ASSIGN(Json json, Json::parse(text));
   JsonWriter shown;
-  shown.begin_object().key("name").string(text_of(json, "name")).key("panels");
+  shown.begin_object().key("name").string(member_text(json, "name")).key("panels");
   const Json* panels = json.find("panels");
   panels != nullptr ? shown.value(*panels) : shown.null();
   shown.end_object();
   MR_ASSIGN(Json sent, Json::parse(shown.text()));
   MR_ASSIGN(Dashboard dashboard, read_dashboard(sent));
-  dashboard.project = text_of(json, "project");
-  dashboard.share = text_of(json, "share");
+  dashboard.project = member_text(json, "project");
+  dashboard.share = member_text(json, "share");
   const Json* updated = json.find("updated");
   dashboard.updated = updated != nullptr ? updated->integer().value_or(0) : 0;
   return dashboard;

@@ -22,7 +22,7 @@ TimeNs time_of(const Json& json, std::string_view key) {
   return member != nullptr ? member->integer().value_or(kNoTime) : kNoTime;
 }
 
-std::optional<StoredKey> parse_change(std::string_view text) {
+std::optional<StoredKey> parse_stored_key(std::string_view text) {
   Result<Json> json = Json::parse(text);
   if (!json.ok()) {
     return std::nullopt;
@@ -86,7 +86,7 @@ Result<KeyLog> parse_key_log(std::string_view bytes) {
   log.last = frames.last;
   log.good_bytes = frames.good_bytes;
   for (const Frames::Frame& frame : frames.all) {
-    std::optional<StoredKey> key = parse_change(frame.change);
+    std::optional<StoredKey> key = parse_stored_key(frame.change);
     if (!key) {
       return corrupt(fmt::format("the change at byte {} can't be understood", frame.at));
     }

@@ -16,15 +16,15 @@ namespace millrace {
 
 namespace {
 
-constexpr std::size_t kLogBytesMax = 256 << 20;
-constexpr std::size_t kNameBytesMax = 200;
+constexpr std::size_t kKeyLogBytesMax = 256 << 20;
+constexpr std::size_t kKeyNameBytesMax = 200;
 constexpr std::size_t kProjectBytesMax = 64;
-constexpr std::size_t kCompactBytesMin = 256 << 10;
+constexpr std::size_t kKeyLogCompactBytesMin = 256 << 10;
 // How long a revoked or expired key still shows in lists, at least.
 constexpr TimeNs kForgetAfter = 30LL * 24 * 3600 * 1'000'000'000;
 
 Result<void> check_request(const std::string& name, const std::string& project, std::uint8_t scopes) {
-  if (name.empty() || name.size() > kNameBytesMax) {
+  if (name.empty() || name.size() > kKeyNameBytesMax) {
     return invalid("a key's name has 1 to 200 bytes");
   }
   auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
@@ -61,7 +61,7 @@ class LogKeyStore final : public KeyStore {
       : files_(files), clock_(clock), path_(std::move(path)) {}
 
   Result<void> load() {
-    Result<std::string> bytes = read_file(files_, path_, kLogBytesMax);
+    Result<std::string> bytes = read_file(files_, path_, kKeyLogBytesMax);
     if (!bytes.ok() && bytes.error().code == Code::kNotFound) {
       MR_TRY(rewrite());
       return {};
@@ -211,7 +211,7 @@ class LogKeyStore final : public KeyStore {
   }
 
   void compact_if_worth_it() {
-    if (bytes_ < kCompactBytesMin || changes_kept_ < next_compaction_) {
+    if (bytes_ < kKeyLogCompactBytesMin || changes_kept_ < next_compaction_) {
       return;
     }
     forget_old();

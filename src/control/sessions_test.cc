@@ -4,13 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include "base/time_format.h"
 #include "io/test_folder.h"
 
 namespace millrace {
 namespace {
 
-constexpr TimeNs kStart = 1'700'000'000'000'000'000;
-constexpr TimeNs kSecondNs = 1'000'000'000;
+constexpr TimeNs kOpened = 1'700'000'000'000'000'000;
 
 class SessionsTest : public testing::Test {
  protected:
@@ -26,7 +26,7 @@ class SessionsTest : public testing::Test {
   std::string key(TimeNs expires = kNoTime) { return keys_->create("reader", "default", kScopeRead, expires)->info.id; }
 
   TestFolder folder_;
-  ManualClock clock_{kStart};
+  ManualClock clock_{kOpened};
   std::unique_ptr<KeyStore> keys_;
   std::unique_ptr<ControlLog> log_;
   std::unique_ptr<Sessions> sessions_;
@@ -53,9 +53,9 @@ TEST_F(SessionsTest, TheTokenIsNotInTheFile) {
 
 TEST_F(SessionsTest, ASessionEndsAfterItsTimeAlsoAcrossARestart) {
   std::string token = *sessions_->open(key());
-  clock_.advance(59 * kSecondNs);
+  clock_.advance(59 * kSecond);
   EXPECT_TRUE(sessions_->check(token));
-  clock_.advance(kSecondNs);
+  clock_.advance(kSecond);
   EXPECT_FALSE(sessions_->check(token));
   reopen();
   EXPECT_FALSE(sessions_->check(token));
@@ -64,11 +64,11 @@ TEST_F(SessionsTest, ASessionEndsAfterItsTimeAlsoAcrossARestart) {
 TEST_F(SessionsTest, ASessionEndsWithItsKey) {
   std::string revoked = key();
   std::string of_revoked = *sessions_->open(revoked);
-  std::string of_expiring = *sessions_->open(key(kStart + 5 * kSecondNs));
+  std::string of_expiring = *sessions_->open(key(kOpened + 5 * kSecond));
   ASSERT_TRUE(keys_->revoke(revoked).ok());
   EXPECT_FALSE(sessions_->check(of_revoked));
   EXPECT_TRUE(sessions_->check(of_expiring));
-  clock_.advance(5 * kSecondNs);
+  clock_.advance(5 * kSecond);
   EXPECT_FALSE(sessions_->check(of_expiring));
 }
 
@@ -96,7 +96,7 @@ TEST_F(SessionsTest, OneKeyCannotFillTheLogAndOthersStay) {
   EXPECT_TRUE(sessions_->check(last));
   EXPECT_TRUE(sessions_->check(of_other));
   EXPECT_EQ(log_->all("session").size(), kSessionsPerKeyMax + 1);
-  clock_.advance(100 * kSecondNs);
+  clock_.advance(100 * kSecond);
   ASSERT_TRUE(sessions_->open(id).ok());
   EXPECT_EQ(log_->all("session").size(), 1u) << "what has expired is taken out";
 }

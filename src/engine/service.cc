@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "base/time_format.h"
 #include "io/clock.h"
 
 namespace millrace::engine {
 namespace {
 
-constexpr std::int64_t kMillisecond = 1'000'000;
 constexpr auto kWatchEvery = std::chrono::milliseconds(100);
 
 Exception too_many() {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/time_format.h"
 #include "engine/child_process.h"
 #include "engine/process_stats.h"
 #include "io/clock.h"
@@ -21,7 +22,6 @@
 namespace millrace::engine {
 namespace {
 
-constexpr std::int64_t kMillisecond = 1'000'000;
 constexpr std::int64_t kStatsEveryMs = 1'000;
 
 std::string new_secret() {

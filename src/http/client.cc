@@ -22,7 +22,7 @@
 namespace millrace::http {
 namespace {
 
-constexpr std::size_t kReadBytes = 64 << 10;
+constexpr std::size_t kAnswerReadBytes = 64 << 10;
 
 using Status = SocketStream::Status;
 using Piece = std::function<bool(std::string_view)>;
@@ -243,7 +243,7 @@ class SocketClient final : public Client {
       return std::move(ready).error();
     }
     if ((*ready & ~POLLOUT) == 0) return false;
-    char* into = in_.space(kReadBytes);
+    char* into = in_.space(kAnswerReadBytes);
     SocketStream::Outcome outcome = stream_.read(into, in_.room());
     if (outcome.status == Status::kWantRead || outcome.status == Status::kWantWrite) return false;
     in_.filled(outcome.bytes);
@@ -259,7 +259,7 @@ class SocketClient final : public Client {
   // Adds what comes next to in_. Nothing at the end of the connection.
   Result<std::size_t> receive() {
     while (true) {
-      char* into = in_.space(kReadBytes);
+      char* into = in_.space(kAnswerReadBytes);
       SocketStream::Outcome outcome = stream_.read(into, in_.room());
       switch (outcome.status) {
         case Status::kDone:

@@ -11,7 +11,7 @@ namespace millrace::http {
 namespace {
 
 constexpr std::int64_t kNever = INT64_MAX;
-constexpr std::size_t kReadBytes = 4 << 10;
+constexpr std::size_t kRequestReadBytes = 4 << 10;
 constexpr std::size_t kBodyReadBytes = 64 << 10;
 constexpr std::size_t kKeptBytes = 64 << 10;     // of memory, by a connection between requests
 constexpr std::size_t kDrainBytesMax = 1 << 20;  // read behind a refusal, so that the client sees it instead of a reset
@@ -197,7 +197,7 @@ bool Connection::step_head() {
   if (auto refusal = scan_head(wire.in.view(), limits_, scan_)) return refuse(*refusal);
   if (scan_.head_bytes == 0) {
     bool had_some = !wire.in.empty();
-    if (!fill(kReadBytes)) return false;
+    if (!fill(kRequestReadBytes)) return false;
     if (!had_some) deadline_ms_ = loop_->now() + limits_.header_ms;
     return true;
   }
@@ -255,7 +255,7 @@ bool Connection::step_chunks() {
     body_.append(piece);
   }
   if (wire_.chunks.bad()) return refuse(kBadChunks);
-  if (!wire_.chunks.done()) return fill_body(kReadBytes);
+  if (!wire_.chunks.done()) return fill_body(kRequestReadBytes);
   body_size_ = body_.size();
   body_.append(kBodyPaddingBytes, '\0');
   return body_is_here();

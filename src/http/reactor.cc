@@ -19,7 +19,7 @@
 namespace millrace::http {
 namespace {
 
-constexpr int kEventsAtOnce = 512;
+constexpr int kReadyAtOnce = 512;
 constexpr int kTickMs = 1'000;
 constexpr int kTakenAtOnce = 16;        // messages with sockets, before others are looked after
 constexpr std::size_t kTakeEvery = 64;  // readers that were written to
@@ -97,10 +97,10 @@ void Reactor::run() {
     ready_changed_.notify_all();
   }
   std::int64_t next_tick = now_ms() + kTickMs;
-  std::vector<epoll_event> events(kEventsAtOnce);
+  std::vector<epoll_event> events(kReadyAtOnce);
   while (!stopping_) {
     int wait = static_cast<int>(std::clamp<std::int64_t>(next_tick - now_ms(), 0, kTickMs));
-    int count = ::epoll_wait(poller_.get(), events.data(), kEventsAtOnce, wait);
+    int count = ::epoll_wait(poller_.get(), events.data(), kReadyAtOnce, wait);
     for (int i = 0; i < count; ++i) {
       void* whose = events[static_cast<std::size_t>(i)].data.ptr;
       if (whose == nullptr) {

@@ -14,13 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/time_format.h"
 #include "io/clock.h"
 #include "load/sender.h"
 
 namespace millrace::load {
 namespace {
 
-constexpr TimeNs kSecondNs = 1'000'000'000;
 constexpr TimeNs kStartAfter = 200'000'000;  // the processes make their requests and connect meanwhile
 constexpr int kLookMs = 20;
 
@@ -176,11 +176,11 @@ Result<LoadReport> Load::run(const std::function<void(const Second&)>& progress,
       shared_->stop.store(true, std::memory_order_relaxed);
     }
     reap();
-    if (now >= noted_at_ + kSecondNs) {
+    if (now >= noted_at_ + kSecond) {
       note_second(now, progress);
     }
   }
-  if (now > noted_at_ + kSecondNs / 10 || report_.seconds.empty()) {
+  if (now > noted_at_ + kSecond / 10 || report_.seconds.empty()) {
     note_second(now, progress);
   }
   report_.totals = sum();

@@ -4,12 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include "base/time_format.h"
 #include "http/server.h"
 
 namespace millrace::load {
 namespace {
-
-constexpr TimeNs kMs = 1'000'000;
 
 // Stands still until somebody moves it, from any thread.
 class SharedClock final : public Clock {
@@ -62,22 +61,22 @@ class SenderTest : public ::testing::Test {
 TEST_F(SenderTest, LatencyCountsFromTheMomentThatARequestWasDue) {
   SharedClock clock;
   serve([&](std::uint64_t, std::size_t lines) {
-    clock.advance(300 * kMs);  // every answer takes so long
+    clock.advance(300 * kMillisecond);  // every answer takes so long
     return taken(lines);
   });
   options_.rate = 100;  // events a second, ten a request: one request is due each 100 ms
   options_.batch = 10;
   options_.connections = 1;
-  options_.duration = 1'000 * kMs;
+  options_.duration = 1'000 * kMillisecond;
   ASSERT_TRUE(run(clock).ok());
   const Totals& totals = slot_.totals;
   EXPECT_EQ(totals.requests.get(), 4) << "sent at 0, 300, 600, 900 ms";
   EXPECT_EQ(totals.accepted.get(), 40);
   EXPECT_EQ(totals.unsent_requests.get(), 6) << "due at 400 … 900 ms";
   EXPECT_EQ(totals.unsent_unconnected.get() + totals.unsent_at_end.get(), 0) << "the one connection was waiting";
-  EXPECT_EQ(slot_.silence.load(), 300 * kMs);
-  EXPECT_EQ(totals.service.max(), 300 * kMs);
-  EXPECT_EQ(totals.latency.max(), 900 * kMs) << "due at 300, answered at 1,200 ms";
+  EXPECT_EQ(slot_.silence.load(), 300 * kMillisecond);
+  EXPECT_EQ(totals.service.max(), 300 * kMillisecond);
+  EXPECT_EQ(totals.latency.max(), 900 * kMillisecond) << "due at 300, answered at 1,200 ms";
   EXPECT_EQ(totals.latency.count(), 10) << "those never sent count with how long they waited";
 }
 
@@ -88,7 +87,7 @@ TEST_F(SenderTest, RefusalsAreCountedAndNotSentAgain) {
   options_.rate = 100'000;
   options_.batch = 10;
   options_.connections = 4;
-  options_.duration = 20 * kMs;
+  options_.duration = 20 * kMillisecond;
   ASSERT_TRUE(run(system_clock()).ok());
   const Totals& totals = slot_.totals;
   EXPECT_EQ(totals.requests.get() + totals.refused_requests.get(), requests_.load());
@@ -108,7 +107,7 @@ TEST_F(SenderTest, BrokenConnectionsAreMadeAgainAndTheirOutcomeIsUnknown) {
   options_.rate = 20'000;
   options_.batch = 10;
   options_.connections = 2;
-  options_.duration = 200 * kMs;
+  options_.duration = 200 * kMillisecond;
   ASSERT_TRUE(run(system_clock()).ok());
   EXPECT_GT(slot_.totals.connects.get(), 2);
   EXPECT_GE(slot_.totals.requests.get() + slot_.totals.unknown_requests.get(), requests_.load());
@@ -123,7 +122,7 @@ TEST_F(SenderTest, ClosedLoopSendsLargeRequestsAsFastAsAnswersCome) {
   options_.rate = 0;
   options_.batch = 5'000;  // 1.5 MB: more than a socket takes at once
   options_.connections = 3;
-  options_.duration = 60'000 * kMs;
+  options_.duration = 60'000 * kMillisecond;
   ASSERT_TRUE(run(system_clock()).ok());
   EXPECT_GE(slot_.totals.requests.get(), 21);
   EXPECT_EQ(slot_.totals.accepted.get(), requests_.load() * 5'000);
@@ -131,7 +130,7 @@ TEST_F(SenderTest, ClosedLoopSendsLargeRequestsAsFastAsAnswersCome) {
 
 TEST_F(SenderTest, WrongKeyEndsItAtOnce) {
   serve([](std::uint64_t, std::size_t) { return http::problem(401, "unauthorized", "No valid key", "send one"); });
-  options_.duration = 60'000 * kMs;
+  options_.duration = 60'000 * kMillisecond;
   Result<void> result = run(system_clock());
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.error().message.find("No valid key"), std::string::npos) << result.error().message;

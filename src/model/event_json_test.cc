@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "model/index_for_test.h"
 #include "model/record.h"
+#include "model/signup_for_test.h"
 
 namespace millrace {
 namespace {
@@ -30,17 +31,6 @@ void expect_comes_back(EventView event) {
   EventJsonReader reader;
   ASSERT_TRUE(reader.read(json)) << json;
   EXPECT_EQ(record_of(reader.event()), record_of(event)) << json;
-}
-
-EventView signup() {
-  EventView event;
-  event.event = "signup";
-  event.user_id = "u1";
-  event.id_kind = IdKind::kMessage;
-  event.id = "m-1";
-  event.time = 1'332'051'369'000'000'000;  // 2012-03-18T06:16:09Z
-  event.properties = R"({"plan":"pro","seats":3})";
-  return event;
 }
 
 TEST(EventJson, TheTextOfTheDocumentIsTheOneThatIsWritten) {

@@ -57,7 +57,7 @@ struct Filter {
   // exists`.
 };
 
-enum class Every { kNone, kSecond, kMinute, kFiveMinutes, kFifteenMinutes, kHour, kDay, kWeek, kMonth };
+enum class Every { kNone, kOneSecond, kMinute, kFiveMinutes, kFifteenMinutes, kHour, kDay, kWeek, kMonth };
 
 struct MetricQuery {
   std::string project;

@@ -1,28 +1,17 @@
 #include "model/record.h"
 
-#include <fstream>
 #include <random>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
+#include "base/document_for_test.h"
 #include "model/index_for_test.h"
 #include "model/property_index.h"
 #include "model/routing.h"
+#include "model/signup_for_test.h"
 
 namespace millrace {
 namespace {
-
-EventView signup() {
-  EventView event;
-  event.event = "signup";
-  event.user_id = "u1";
-  event.id_kind = IdKind::kMessage;
-  event.id = "m-1";
-  event.time = 1'332'051'369'000'000'000;  // 2012-03-18T06:16:09Z
-  event.properties = R"({"plan":"pro","seats":3})";
-  return event;
-}
 
 std::string record_of_signup() {
   EventView event = signup();
@@ -176,25 +165,8 @@ TEST(PropertyIndex, ThatDoesNotFitTheTextStopsTheWalk) {
   EXPECT_FALSE(cursor.valid());
 }
 
-// The first fenced block after `heading`, decoded: hex digits up to a `|`, the rest of each line is a comment.
-std::string bytes_in_document(const std::string& document, const std::string& heading) {
-  std::size_t at = document.find("```hex\n", document.find(heading));
-  std::istringstream block(document.substr(at + 7, document.find("```", at + 7) - at - 7));
-  std::string bytes;
-  for (std::string line; std::getline(block, line);) {
-    std::istringstream digits(line.substr(0, line.find('|')));
-    for (std::string byte; digits >> byte;) {
-      bytes.push_back(static_cast<char>(std::stoi(byte, nullptr, 16)));
-    }
-  }
-  return bytes;
-}
-
 TEST(RecordFormat, WorkedExampleOfTheDocumentIsWhatIsWritten) {
-  std::ifstream file("docs/formats/record.md");
-  ASSERT_TRUE(file) << "run from the top of the repository";
-  std::string document((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  EXPECT_EQ(bytes_in_document(document, "## Worked example"), record_of_signup());
+  EXPECT_EQ(bytes_in_document("docs/formats/record.md", "## Worked example"), record_of_signup());
 }
 
 TEST(RecordFormat, PartitionsOfTheDocumentAreWhatIsChosen) {

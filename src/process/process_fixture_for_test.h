@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/time_format.h"
 #include "model/record.h"
 #include "process/processor.h"
 #include "process/sim_parts_for_test.h"
@@ -16,8 +17,7 @@ namespace millrace {
 
 inline constexpr PartitionId kPartition{0};
 inline constexpr TimeNs kStart = 1'700'000'000'000'000'000LL;  // 2023-11-14T22:13:20Z
-inline constexpr TimeNs kMs = 1'000'000;
-inline constexpr TimeNs kHourNs = 3'600'000 * kMs;
+inline constexpr TimeNs kHourNs = 3'600'000 * kMillisecond;
 
 struct TestEvent {
   TestEvent(std::string its_name = "e", std::string its_id = "",
@@ -32,7 +32,7 @@ class ProcessFixture : public testing::Test {
  protected:
   ProcessFixture() {
     options_.folder = "/process";
-    options_.checkpoint_interval_ns = 1000 * kMs;
+    options_.checkpoint_interval_ns = 1000 * kMillisecond;
   }
 
   // One record; its first sequence.

@@ -13,7 +13,7 @@
 namespace millrace {
 namespace {
 
-constexpr PartitionId kPartition{0};
+constexpr PartitionId kOnlyPartition{0};
 constexpr TimeNs kHour = 3600 * 1'000'000'000LL;
 constexpr TimeNs kSimStart = 1'700'000'000'000'000'000LL;
 
@@ -173,7 +173,7 @@ void SimWorld::append() {
     append_event(record, sent_.back().view());
   }
   IgnoreListener listener;
-  bool taken = stream_.append({kPartition, events, received_, record, &listener}).ok();
+  bool taken = stream_.append({kOnlyPartition, events, received_, record, &listener}).ok();
   EXPECT_TRUE(taken);
   stream_.flush();
 }
@@ -210,12 +210,12 @@ void SimWorld::die(Death death) {
 // Rows vanish from the store. Old owners are out of the way: one that is in doubt about an insert would put the stolen
 // rows back beside the new owner's repair, a limit that docs/exactly-once.md states.
 void SimWorld::steal() {
-  std::uint64_t begin = stream_.state(kPartition).begin.value;
+  std::uint64_t begin = stream_.state(kOnlyPartition).begin.value;
   if (random_.chance(80) && begin == 0) {
     store_.wipe();
   } else if (random_.chance(150) && !sent_.empty()) {
     begin = std::max(begin, random_.below(sent_.size()));
-    store_.lose(kPartition, {SequenceNumber(begin), SequenceNumber(begin + random_.below(20))});
+    store_.lose(kOnlyPartition, {SequenceNumber(begin), SequenceNumber(begin + random_.below(20))});
   } else {
     return;
   }
@@ -226,13 +226,13 @@ void SimWorld::steal() {
 
 Result<Checkpoint> SimWorld::last_checkpoint(FileSystem& files) {
   store_.set_faults({});
-  SharedFolder folder(store_, files, options_.folder, kPartition);
-  Takeover owner = store_.owner(kPartition).value();
+  SharedFolder folder(store_, files, options_.folder, kOnlyPartition);
+  Takeover owner = store_.owner(kOnlyPartition).value();
   EXPECT_TRUE(folder.open(owner).ok());
   faults_.seed = random_.next();
   store_.set_faults(faults_);
   return load_checkpoint(shared_ ? static_cast<FileSystem&>(folder) : files, options_.folder, Generation(1),
-                         kPartition);
+                         kOnlyPartition);
 }
 
 // What a checkpoint has passed is still there, whatever happened, as long as nobody steals it.
@@ -313,13 +313,13 @@ void SimWorld::wake_late_insert() {
 void SimWorld::hurt() {
   if (with_damage_ && random_.chance(300) && !sent_.empty()) {
     std::uint64_t at = sent_[random_.below(sent_.size())].record;
-    stream_.damage(kPartition, {SequenceNumber(at), SequenceNumber(at + 1)});
+    stream_.damage(kOnlyPartition, {SequenceNumber(at), SequenceNumber(at + 1)});
     for (Sent& sent : sent_) {
       sent.damaged |= sent.record == at;
     }
   } else if (with_retention_) {
-    stream_.release(kPartition, owner_.topic->released);
-    stream_.retain_from(kPartition, SequenceNumber(random_.below(sent_.size() + 1)));
+    stream_.release(kOnlyPartition, owner_.topic->released);
+    stream_.retain_from(kOnlyPartition, SequenceNumber(random_.below(sent_.size() + 1)));
   }
 }
 
@@ -420,7 +420,7 @@ std::optional<std::string> SimWorld::check_rows(const std::vector<MemoryStore::R
                                                                              : std::string_view();
                                                              return wanted;
                                                            }(),
-                                                           {Generation(1), kPartition, SequenceNumber(place)})) {
+                                                           {Generation(1), kOnlyPartition, SequenceNumber(place)})) {
         return fmt::format("event {} is stored with other contents", place);
       }
       ++at;
@@ -467,14 +467,14 @@ std::optional<std::string> SimWorld::check_views(const std::vector<MemoryStore::
   if (with_damage_ || with_retention_) {
     return std::nullopt;
   }
-  PartitionViews& partition = owner_.views->partition(kPartition);
+  PartitionViews& partition = owner_.views->partition(kOnlyPartition);
   for (int i = 0; i < 1000 && (partition.lanes().empty() || partition.behind()) && !stopped_; ++i) {
     step_owner();
   }
   if (partition.lanes().empty() || partition.behind()) {
     return std::string("the views do not become live");
   }
-  return views_differ(*owner_.views, kPartition, rows);
+  return views_differ(*owner_.views, kOnlyPartition, rows);
 }
 
 std::optional<std::string> SimWorld::check_last_checkpoint(const std::vector<MemoryStore::Row>& rows) {

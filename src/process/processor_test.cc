@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/time_format.h"
 #include "process/process_fixture_for_test.h"
 #include "process/store_uses.h"
 
@@ -77,7 +78,7 @@ TEST_F(ProcessorTest, BatchGoesWhenItIsFullOrOld) {
   append_plain(10);
   start();
   while (step().next != StepResult::Next::kEvents) {
-    now_ += kMs;
+    now_ += kMillisecond;
   }
   EXPECT_THAT(inserts_, ElementsAre(ElementsAre(0, 1, 2, 3), ElementsAre(4, 5, 6, 7)));
   StepResult waits = step();
@@ -113,7 +114,7 @@ TEST_F(ProcessorTest, FailedEventsAreDurableBeforeTheCheckpointPassesThem) {
   failed_.hook = [] { return Result<void>(unavailable("the disk of failed events is away")); };
   start();
   for (int i = 0; i < 200; ++i) {
-    now_ += 1000 * kMs;
+    now_ += 1000 * kMillisecond;
     step();
   }
   EXPECT_EQ(checkpoint().counts.position.value, 0u);
@@ -168,7 +169,7 @@ TEST_F(ProcessorTest, FullStoreGetsFewerAndLargerBatches) {
   ASSERT_EQ(tries.size(), 5u);
   std::vector<TimeNs> waits;
   for (std::size_t i = 1; i < tries.size(); ++i) {
-    waits.push_back((tries[i] - tries[i - 1]) / kMs);
+    waits.push_back((tries[i] - tries[i - 1]) / kMillisecond);
   }
   EXPECT_THAT(waits, ElementsAre(800, 1600, 3200, 6400));
   EXPECT_EQ(stored(), up_to(5));
@@ -179,7 +180,7 @@ TEST_F(ProcessorTest, FullStoreGetsFewerAndLargerBatches) {
     while (progress().stored_until.value < 6U + static_cast<unsigned>(i)) {
       now_ = std::max(now_, step().until);
     }
-    waits.push_back((now_ - appended) / kMs);
+    waits.push_back((now_ - appended) / kMillisecond);
   }
   EXPECT_LE(waits.back(), 400);
 }
@@ -199,7 +200,7 @@ TEST_F(ProcessorTest, FullStoreIsGivenLongerAndLongerPausesWhereABatchCannotGrow
     }
     now_ = std::max(now_, result.until);
   }
-  EXPECT_THAT(pauses, ElementsAre(50 * kMs, 100 * kMs, 200 * kMs, 400 * kMs));
+  EXPECT_THAT(pauses, ElementsAre(50 * kMillisecond, 100 * kMillisecond, 200 * kMillisecond, 400 * kMillisecond));
   EXPECT_FALSE(processor_->error());
 }
 
@@ -211,7 +212,7 @@ TEST_F(ProcessorTest, StoreRestsBetweenBatchesOfACatchUp) {
   for (int i = 0; i < 1000 && progress().stored_until.value < 30; ++i) {
     StepResult result = step();
     rested += result.next == StepResult::Next::kTime ? result.until - now_ : 0;
-    now_ = std::max(now_ + 10 * kMs, result.until);  // each step takes 10 ms
+    now_ = std::max(now_ + 10 * kMillisecond, result.until);  // each step takes 10 ms
   }
   EXPECT_GT(rested, 0);
 }
@@ -224,7 +225,7 @@ TEST_F(ProcessorTest, CheckpointDoesNotAdvanceWhenTheFlushFails) {
   faults.flush_fails = 1000;
   store_.set_faults(faults);
   for (int i = 0; i < 50; ++i) {
-    now_ += 500 * kMs;
+    now_ += 500 * kMillisecond;
     step();
   }
   EXPECT_EQ(progress().stored_until.value, 5u);  // rows go on
@@ -468,7 +469,7 @@ TEST_F(ProcessorTest, DamagedEventsAreLostUnlessTheStoreHasThem) {
   append_plain(3);
   // Stored but not passed by a checkpoint: the store alone has them when the log's bytes go bad.
   while (progress().stored_until.value < 6) {
-    now_ = std::max(now_ + kMs, step().until);
+    now_ = std::max(now_ + kMillisecond, step().until);
   }
   ASSERT_EQ(checkpoint().counts.position.value, 3u);
   append_plain(3);
@@ -490,20 +491,20 @@ TEST_F(ProcessorTest, LogThatRetentionCutBeforeItWasReadIsReportedAsLost) {
 }
 
 TEST_F(ProcessorTest, ServerThatLostRowsPastTheCheckpointIsAskedAgain) {
-  options_.checkpoint_trail_ns = 60'000 * kMs;
+  options_.checkpoint_trail_ns = 60'000 * kMillisecond;
   append_plain(4);
   start();
   while (progress().stored_until.value < 4) {
-    now_ = std::max(now_ + kMs, step().until);
+    now_ = std::max(now_ + kMillisecond, step().until);
   }
   for (int i = 0; i < 20; ++i) {
-    now_ += 1000 * kMs;
+    now_ += 1000 * kMillisecond;
     step();
   }
   EXPECT_EQ(checkpoint().counts.position.value, 0u);  // it trails
   store_.lose(kPartition, {SequenceNumber(1), SequenceNumber(3)});
   for (int i = 0; i < 200; ++i) {
-    now_ += 1000 * kMs;
+    now_ += 1000 * kMillisecond;
     step();
   }
   EXPECT_EQ(stored(), up_to(4));
@@ -556,9 +557,9 @@ TEST_F(ProcessorTest, LagIsTheAgeOfTheOldestEventThatIsNotStored) {
   start();
   run();
   append({{"a"}}, kStart);
-  wall_ = kStart + 250 * kMs;
+  wall_ = kStart + 250 * kMillisecond;
   step();
-  EXPECT_EQ(progress().lag, 250 * kMs);
+  EXPECT_EQ(progress().lag, 250 * kMillisecond);
   EXPECT_EQ(progress().durable_end.value, 1u);
   run();
   EXPECT_EQ(progress().lag, 0);

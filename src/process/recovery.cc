@@ -12,7 +12,6 @@
 namespace millrace {
 namespace {
 
-constexpr SequenceNumber kEnd{UINT64_MAX};
 constexpr std::uint64_t kSearchPlaces = 65'536;  // ranges of so many are asked for row by row
 
 }  // namespace

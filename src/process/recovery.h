@@ -38,6 +38,8 @@ class Recovery {
   SnapshotFolder take_snapshots() { return std::move(*snapshots_); }
 
  private:
+  static constexpr SequenceNumber kEnd{UINT64_MAX};  // of all places
+
   // In this order. Whatever goes wrong half-way, beginning again at kLoad is right.
   enum class Phase {
     kLoad,          // checkpoint, snapshot, owner; the log must reach as far as they do

@@ -7,12 +7,6 @@
 #include "process/recovery.h"
 
 namespace millrace {
-namespace {
-
-constexpr SequenceNumber kEnd{UINT64_MAX};
-
-}  // namespace
-
 void Recovery::begin_scan() {
   missing_.clear();
   scanned_ = raise_to_ = old_position_;

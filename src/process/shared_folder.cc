@@ -9,11 +9,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/sabotage.h"
+#include "process/snapshot.h"
 
 namespace millrace {
 namespace {
-
-constexpr std::uint64_t kFileBytesMax = 4ULL << 30;
 
 // What is written comes from replace_file(): all of it at once.
 class Bytes final : public File {
@@ -90,7 +89,7 @@ Result<void> SharedFolder::take(const Takeover& mine) {
   MR_CHECK(!mine_);
   if (from_before_) {
     for (const std::string& name : names_) {
-      MR_ASSIGN(std::string bytes, read_file(before_, folder_ + "/" + name, kFileBytesMax));
+      MR_ASSIGN(std::string bytes, read_file(before_, folder_ + "/" + name, kSnapshotFileBytesMax));
       MR_TRY(try_again(state_.write(mine, name, bytes)));
     }
   } else if (!names_.empty()) {
@@ -118,7 +117,7 @@ Result<std::string> SharedFolder::get(const std::string& name) {
     return not_found(name);
   }
   if (from_before_) {
-    return read_file(before_, folder_ + "/" + name, kFileBytesMax);
+    return read_file(before_, folder_ + "/" + name, kSnapshotFileBytesMax);
   }
   Result<std::string> bytes = state_.read(place_, name);
   if (!bytes.ok()) {

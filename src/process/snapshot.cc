@@ -12,8 +12,6 @@
 namespace millrace {
 namespace {
 
-constexpr std::uint64_t kFileBytesMax = 4ULL << 30;
-
 // The number in "<prefix><number>"; nothing for other names.
 std::optional<std::uint64_t> number_after(std::string_view name, std::string_view prefix) {
   std::uint64_t number = 0;
@@ -54,7 +52,7 @@ Result<std::vector<std::uint64_t>> SnapshotFolder::numbers() const {
 }
 
 Result<IdChunk> SnapshotFolder::read_chunk(std::uint64_t chunk, std::uint32_t crc) const {
-  MR_ASSIGN(std::string bytes, read_file(files_, chunk_path(chunk), kFileBytesMax));
+  MR_ASSIGN(std::string bytes, read_file(files_, chunk_path(chunk), kSnapshotFileBytesMax));
   Result<IdChunk> read = decode_id_chunk(bytes, partition_, chunk, crc);
   if (!read.ok()) {
     return Error{read.error().code, chunk_path(chunk) + ": " + read.error().message};
@@ -63,7 +61,7 @@ Result<IdChunk> SnapshotFolder::read_chunk(std::uint64_t chunk, std::uint32_t cr
 }
 
 Result<Snapshot> SnapshotFolder::read(std::uint64_t number, Kept& kept) {
-  MR_ASSIGN(std::string bytes, read_file(files_, snapshot_path(number), kFileBytesMax));
+  MR_ASSIGN(std::string bytes, read_file(files_, snapshot_path(number), kSnapshotFileBytesMax));
   MR_ASSIGN(SnapshotBytes raw, decode_snapshot(bytes));
   if (raw.checkpoint.generation != generation_ || raw.checkpoint.partition != partition_) {
     return invalid(fmt::format(

@@ -24,6 +24,7 @@ inline constexpr std::uint32_t kSnapshotMagic = 0x5353524d;  // the bytes "MRSS"
 inline constexpr std::uint16_t kSnapshotVersion = 1;
 inline constexpr std::uint32_t kIdChunkMagic = 0x4449524d;  // the bytes "MRID"
 inline constexpr std::uint16_t kIdChunkVersion = 1;
+inline constexpr std::uint64_t kSnapshotFileBytesMax = 4ULL << 30;
 
 // A section is u32 kind, u64 bytes, content. A reader skips kinds that it doesn't know.
 enum class SnapshotSection : std::uint32_t { kCheckpoint = 1, kIds = 2, kGaps = 3, kViews = 4 };

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/time_format.h"
 #include "query/words.h"
 
 namespace millrace {
 namespace {
-
-constexpr TimeNs kMillisecond = 1'000'000;
 
 // Values of a column to be, as JSON.
 class Values {

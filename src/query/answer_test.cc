@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/time_format.h"
+
 namespace millrace {
 namespace {
-
-constexpr TimeNs kMs = 1'000'000;
 
 MetricQuery series(std::vector<Measure::Kind> kinds, std::uint32_t limit = 100) {
   MetricQuery query;
@@ -45,50 +45,56 @@ TEST(SplitValues, KeepsEachValueAsItIs) {
 
 TEST(FillBuckets, PutsInWhatHasNoEvents) {
   MetricQuery query = series({Measure::Kind::kCount, Measure::Kind::kUniq, Measure::Kind::kSum});
-  QueryAnswer made =
-      fill_buckets(answer({"[2, 4]", "[7, 8]", "[1, 1]", "[5, null]"}, 2), query, {1 * kMs, 2 * kMs, 3 * kMs, 4 * kMs});
+  QueryAnswer made = fill_buckets(answer({"[2, 4]", "[7, 8]", "[1, 1]", "[5, null]"}, 2), query,
+                                  {1 * kMillisecond, 2 * kMillisecond, 3 * kMillisecond, 4 * kMillisecond});
   EXPECT_EQ(text_of(made), "[1,2,3,4] [0,7,0,8] [0,1,0,1] [null,5,null,null] 4");
 }
 
 TEST(FillBuckets, OfNoEventsAtAll) {
-  EXPECT_EQ(text_of(fill_buckets(answer({"[]", "[]"}, 0), series({Measure::Kind::kCount}), {kMs, 2 * kMs})),
-            "[1,2] [0,0] 2");
+  EXPECT_EQ(
+      text_of(fill_buckets(answer({"[]", "[]"}, 0), series({Measure::Kind::kCount}), {kMillisecond, 2 * kMillisecond})),
+      "[1,2] [0,0] 2");
 }
 
 TEST(FillBuckets, NewestFirstWhenThatWasAsked) {
   MetricQuery query = series({Measure::Kind::kCount});
   query.order[0].descending = true;
-  EXPECT_EQ(text_of(fill_buckets(answer({"[2]", "[7]"}, 1), query, {kMs, 2 * kMs, 3 * kMs})), "[3,2,1] [0,7,0] 3");
+  EXPECT_EQ(text_of(fill_buckets(answer({"[2]", "[7]"}, 1), query, {kMillisecond, 2 * kMillisecond, 3 * kMillisecond})),
+            "[3,2,1] [0,7,0] 3");
 }
 
 TEST(FillBuckets, StopsAtTheLimitAndSaysSo) {
   MetricQuery query = series({Measure::Kind::kCount}, 2);
-  EXPECT_EQ(text_of(fill_buckets(answer({"[1,3]", "[5,6]"}, 2, "limit"), query, {kMs, 2 * kMs, 3 * kMs})),
+  EXPECT_EQ(text_of(fill_buckets(answer({"[1,3]", "[5,6]"}, 2, "limit"), query,
+                                 {kMillisecond, 2 * kMillisecond, 3 * kMillisecond})),
             "[1,2] [5,0] 2limit");
 }
 
 TEST(FillBuckets, LeavesWhatWasCutByTimeAsItIs) {
   MetricQuery query = series({Measure::Kind::kCount});
-  EXPECT_EQ(text_of(fill_buckets(answer({"[1]", "[5]"}, 1, "time"), query, {kMs, 2 * kMs})), "[1] [5] 1time");
+  EXPECT_EQ(text_of(fill_buckets(answer({"[1]", "[5]"}, 1, "time"), query, {kMillisecond, 2 * kMillisecond})),
+            "[1] [5] 1time");
 }
 
 TEST(FillBuckets, LosesNoRowOfABucketThatItDoesntKnow) {
   MetricQuery query = series({Measure::Kind::kCount});
-  EXPECT_EQ(text_of(fill_buckets(answer({"[1,99]", "[5,6]"}, 2), query, {kMs, 2 * kMs})), "[1,99] [5,6] 2");
+  EXPECT_EQ(text_of(fill_buckets(answer({"[1,99]", "[5,6]"}, 2), query, {kMillisecond, 2 * kMillisecond})),
+            "[1,99] [5,6] 2");
 }
 
 TEST(Align, RowsOfASeriesByTheNumberOfTheirBucket) {
   MetricQuery query = series({Measure::Kind::kCount, Measure::Kind::kMean});
   QueryAnswer made =
       align(answer({"[1,3]", "[7,8]", "[2,3]"}, 2), answer({"[11,12,13]", "[0,0,0]", "[null,null,null]"}, 3), query,
-            {11 * kMs, 12 * kMs, 13 * kMs}, {1 * kMs, 2 * kMs, 3 * kMs});
+            {11 * kMillisecond, 12 * kMillisecond, 13 * kMillisecond},
+            {1 * kMillisecond, 2 * kMillisecond, 3 * kMillisecond});
   EXPECT_EQ(text_of(made), "[1,2,3] [7,0,8] [2,null,3] 3");
 }
 
 TEST(Align, APeriodThatIsShorterEndsInNulls) {
   MetricQuery query = series({Measure::Kind::kCount});
-  QueryAnswer made =
-      align(answer({"[1]", "[7]"}, 1), answer({"[11,12]", "[4,5]"}, 2), query, {11 * kMs, 12 * kMs}, {1 * kMs});
+  QueryAnswer made = align(answer({"[1]", "[7]"}, 1), answer({"[11,12]", "[4,5]"}, 2), query,
+                           {11 * kMillisecond, 12 * kMillisecond}, {1 * kMillisecond});
   EXPECT_EQ(text_of(made), "[1,null] [7,null] 2");
 }
 
@@ -104,9 +110,9 @@ TEST(Align, GroupsByTheirDimensionsInTheOrderOfTheAnswer) {
 TEST(Align, GroupsOfASeries) {
   MetricQuery query = series({Measure::Kind::kCount});
   query.by.resize(1);
-  QueryAnswer made =
-      align(answer({"[1,1,2]", R"(["a","b","a"])", "[1,2,3]"}, 3),
-            answer({"[11,12,12]", R"(["a","a","b"])", "[5,6,7]"}, 3), query, {11 * kMs, 12 * kMs}, {1 * kMs, 2 * kMs});
+  QueryAnswer made = align(answer({"[1,1,2]", R"(["a","b","a"])", "[1,2,3]"}, 3),
+                           answer({"[11,12,12]", R"(["a","a","b"])", "[5,6,7]"}, 3), query,
+                           {11 * kMillisecond, 12 * kMillisecond}, {1 * kMillisecond, 2 * kMillisecond});
   EXPECT_EQ(text_of(made), R"([1,2,2] ["a","a","b"] [1,3,0] 3)");
 }
 

@@ -7,7 +7,7 @@
 namespace millrace {
 namespace {
 
-std::int64_t milliseconds(TimeNs time) { return time / 1'000'000; }
+std::int64_t whole_ms(TimeNs time) { return time / 1'000'000; }
 
 }  // namespace
 
@@ -57,13 +57,13 @@ void write_as_of(JsonWriter& json, const AsOf& as_of) {
     lag = std::max(lag, partition.lag);
   }
   json.key("as_of").begin_object();
-  json.key("position").string(format_position(position)).key("lag_ms").integer(milliseconds(lag));
+  json.key("position").string(format_position(position)).key("lag_ms").integer(whole_ms(lag));
   json.key("partitions").begin_array();
   for (const PartitionProgress& partition : as_of.partitions) {
     json.begin_object().key("partition").integer(partition.partition.value);
     json.key("stored_until").unsigned_integer(partition.stored_until.value);
     json.key("durable_end").unsigned_integer(partition.durable_end.value);
-    json.key("lag_ms").integer(milliseconds(partition.lag)).end_object();
+    json.key("lag_ms").integer(whole_ms(partition.lag)).end_object();
   }
   json.end_array().end_object();
 }

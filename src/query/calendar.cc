@@ -38,7 +38,7 @@ TimeNs length_of(Every every) {
   switch (every) {
     case Every::kNone:
       break;
-    case Every::kSecond:
+    case Every::kOneSecond:
       return kSecond;
     case Every::kMinute:
       return 60 * kSecond;

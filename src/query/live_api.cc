@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/time_format.h"
 #include "model/project.h"
 #include "query/calendar.h"
 #include "query/live/compare.h"
@@ -26,7 +27,6 @@ namespace {
 constexpr std::string_view kKind = "view";  // in the control log
 constexpr std::size_t kTopicsMax = 32;      // of one connection
 constexpr std::size_t kBodyBytesMax = 64 << 10;
-constexpr TimeNs kMs = 1'000'000;
 constexpr std::int64_t kTickMsMin = 100;
 constexpr std::int64_t kTickMsMax = 10'000;
 constexpr std::string_view kPrefix = "/v1/views/";
@@ -68,7 +68,7 @@ Result<LiveRequest> read_request(const http::Head& head, const std::string& proj
     if (name != "topic") {
       continue;
     }
-    MR_ASSIGN(TopicName topic, parse_topic(value, project, tick_ms * kMs));
+    MR_ASSIGN(TopicName topic, parse_topic(value, project, tick_ms * kMillisecond));
     request.topics.push_back(std::move(topic));
   }
   if (request.topics.empty() || request.topics.size() > kTopicsMax) {
@@ -204,7 +204,7 @@ class LiveApi::Desk {
       return not_found("there is no view to compare");
     }
     MR_ASSIGN(std::string before, hub_.view_json(view, INT64_MIN, INT64_MAX));
-    MR_ASSIGN(std::string question, question_about(before, parts_.clock.wall() / kMs));
+    MR_ASSIGN(std::string question, question_about(before, parts_.clock.wall() / kMillisecond));
     if (!wait()) {
       return unavailable("the store is too far behind to be compared with the views");
     }
@@ -390,10 +390,10 @@ class LiveApi::Desk {
         any = true;
       }
       TimeNs now = parts_.clock.monotonic();
-      if (!any && now - told > 14'000 * kMs && !exchange.write(":\n\n").ok()) {
+      if (!any && now - told > 14'000 * kMillisecond && !exchange.write(":\n\n").ok()) {
         return;
       }
-      told = any || now - told > 14'000 * kMs ? now : told;
+      told = any || now - told > 14'000 * kMillisecond ? now : told;
       std::unique_lock lock(mutex_);
       ended_.wait_for(lock, std::chrono::milliseconds(kTlsWaitMs), [this] { return stopping_; });
     }

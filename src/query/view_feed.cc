@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/time_format.h"
 #include "io/random.h"
 #include "io/thread.h"
 #include "query/feed/writer.h"
@@ -17,9 +18,8 @@
 namespace millrace {
 namespace {
 
-constexpr TimeNs kMs = 1'000'000;
-constexpr TimeNs kAnewNs = 1'000 * kMs;  // everything is told again at most so often
-constexpr TimeNs kPassNs = 1'000 * kMs;  // a reader's key is looked at again
+constexpr TimeNs kAnewNs = 1'000 * kMillisecond;  // everything is told again at most so often
+constexpr TimeNs kPassNs = 1'000 * kMillisecond;  // a reader's key is looked at again
 
 }  // namespace
 
@@ -92,7 +92,7 @@ class ViewFeed::Desk {
       }
       TimeNs began = parts_.clock.monotonic();
       tick(lock, began);
-      TimeNs left = began + limits_.tick_ms * kMs - parts_.clock.monotonic();
+      TimeNs left = began + limits_.tick_ms * kMillisecond - parts_.clock.monotonic();
       changed_.wait_for(lock, std::chrono::nanoseconds(std::max<TimeNs>(left, 0)), [this] { return stopping_; });
     }
   }
@@ -110,7 +110,7 @@ class ViewFeed::Desk {
     bool anew = !coming_.empty() && (now >= anew_ || coming_.size() == reading_);
     std::uint64_t came = arrivals_;  // who comes while this is made begins later
     anew_ = anew ? now + kAnewNs : anew_;
-    bool always = now - told_ >= limits_.silence_ms * kMs;
+    bool always = now - told_ >= limits_.silence_ms * kMillisecond;
     lock.unlock();
     if (anew) {
       writer_.begin_anew();

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/time_format.h"
 #include "query/calendar.h"
 #include "query/field.h"
 #include "query/filter_json.h"
@@ -23,7 +24,6 @@ constexpr std::size_t kDimensionsMax = 3;
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::int64_t kTopMax = 100;
 constexpr std::int64_t kKeysMax = 1'000'000;
-constexpr TimeNs kMs = 1'000'000;
 
 Result<std::string> read_name(const Json& json) {
   const Json* name = json.find("name");
@@ -121,13 +121,13 @@ Result<Every> read_grain(const Json& json) {
 
 std::string duration_text(TimeNs duration) {
   constexpr std::pair<TimeNs, std::string_view> kUnits[] = {
-      {3'600'000 * kMs, "h"}, {60'000 * kMs, "m"}, {1'000 * kMs, "s"}};
+      {3'600'000 * kMillisecond, "h"}, {60'000 * kMillisecond, "m"}, {1'000 * kMillisecond, "s"}};
   for (auto [length, unit] : kUnits) {
     if (duration % length == 0) {
       return fmt::format("{}{}", duration / length, unit);
     }
   }
-  return fmt::format("{}ms", duration / kMs);
+  return fmt::format("{}ms", duration / kMillisecond);
 }
 
 std::string canonical(const ViewSpec& spec, const Json* where) {
@@ -153,8 +153,11 @@ std::string canonical(const ViewSpec& spec, const Json* where) {
 }  // namespace
 
 Result<TimeNs> parse_duration(std::string_view text) {
-  constexpr std::pair<std::string_view, TimeNs> kUnits[] = {
-      {"ms", kMs}, {"s", 1'000 * kMs}, {"m", 60'000 * kMs}, {"h", 3'600'000 * kMs}, {"d", 86'400'000 * kMs}};
+  constexpr std::pair<std::string_view, TimeNs> kUnits[] = {{"ms", kMillisecond},
+                                                            {"s", 1'000 * kMillisecond},
+                                                            {"m", 60'000 * kMillisecond},
+                                                            {"h", 3'600'000 * kMillisecond},
+                                                            {"d", 86'400'000 * kMillisecond}};
   std::int64_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));

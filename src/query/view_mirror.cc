@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/time_format.h"
 #include "http/client.h"
 #include "io/thread.h"
 #include "query/feed/merge.h"
@@ -16,7 +17,6 @@
 namespace millrace {
 namespace {
 
-constexpr TimeNs kMs = 1'000'000;
 constexpr std::int64_t kCallMs = 365LL * 86'400'000;  // a stream ends when it breaks, or says nothing
 constexpr std::int64_t kRetryMs = 100;
 
@@ -158,7 +158,7 @@ class ViewMirror::Lines {
     std::unique_lock lock(mutex_);
     do {
       for (auto& line : lines_) {
-        if (line->heard != 0 && (stopping_ || now() - line->heard > options_.silence_ms * kMs)) {
+        if (line->heard != 0 && (stopping_ || now() - line->heard > options_.silence_ms * kMillisecond)) {
           line->client->cancel();
         }
       }
@@ -200,7 +200,7 @@ void ViewMirror::describe(JsonWriter& json) const {
   json.key("processors").begin_array();
   for (const FeedMerge::Status& one : lines_->merge().status()) {
     json.begin_object().key("address").string(one.address).key("up").boolean(one.up).key("heard_ms");
-    one.heard == kNoTime ? json.null() : json.integer((now - one.heard) / kMs);
+    one.heard == kNoTime ? json.null() : json.integer((now - one.heard) / kMillisecond);
     json.key("partitions").begin_array();
     for (PartitionId partition : one.partitions) {
       json.unsigned_integer(partition.value);

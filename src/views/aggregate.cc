@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/time_format.h"
 #include "views/aggregates/count.h"
 #include "views/aggregates/mean.h"
 #include "views/aggregates/min_max.h"
@@ -64,16 +65,15 @@ constexpr Make kAggregates[] = {kMake<CountState>, kMake<UniqState>, kMake<SumSt
 }  // namespace
 
 TimeNs grain_ns(Every grain) {
-  constexpr TimeNs kSecondNs = 1'000'000'000;
   switch (grain) {
-    case Every::kSecond:
-      return kSecondNs;
+    case Every::kOneSecond:
+      return kSecond;
     case Every::kFiveMinutes:
-      return 300 * kSecondNs;
+      return 300 * kSecond;
     case Every::kFifteenMinutes:
-      return 900 * kSecondNs;
+      return 900 * kSecond;
     default:
-      return 60 * kSecondNs;
+      return 60 * kSecond;
   }
 }
 

@@ -3,19 +3,19 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/time_format.h"
 #include "model/index_for_test.h"
 
 namespace millrace {
 namespace {
 
-constexpr TimeNs kSecondNs = 1'000'000'000;
-constexpr TimeNs kNow = 1'700'000'000 * kSecondNs;
+constexpr TimeNs kFirstSecond = 1'700'000'000 * kSecond;
 
-ViewSpec by_event() {
+ViewSpec counts_by_event() {
   ViewSpec spec;
   spec.name = spec.json = "v";
   spec.by = {{FieldRef::Kind::kBase, "event", {}, "event"}};
-  spec.horizon = 3600 * kSecondNs;
+  spec.horizon = 3600 * kSecond;
   spec.measures = {ViewMeasure{}};
   spec.measures[0].text = "count";
   return spec;
@@ -24,7 +24,7 @@ ViewSpec by_event() {
 class TableTest : public testing::Test {
  protected:
   TableTest() {
-    EXPECT_TRUE(views_.declare(by_event()).ok());
+    EXPECT_TRUE(views_.declare(counts_by_event()).ok());
     for (std::uint16_t i = 0; i < 2; ++i) {
       views_.partition(PartitionId(i)).begin({}, SequenceNumber(0), Epoch(1));
       views_.partition(PartitionId(i)).go_live(SequenceNumber(0));
@@ -33,13 +33,13 @@ class TableTest : public testing::Test {
   void fold(std::uint16_t partition, const std::string& name) {
     EventView event;
     event.event = name;
-    event.time = event.received = kNow;
+    event.time = event.received = kFirstSecond;
     event.properties = "{}";
     std::string index = index_of("{}");
     event.property_index = index;
     PartitionViews& into = views_.partition(PartitionId(partition));
     std::lock_guard lock(into.lock());
-    into.begin_record(SequenceNumber(0), kNow, true);
+    into.begin_record(SequenceNumber(0), kFirstSecond, true);
     into.fold(event, SequenceNumber(0));
     into.end_record(SequenceNumber(1));
   }

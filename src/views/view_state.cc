@@ -39,7 +39,7 @@ std::vector<std::size_t> add_measured(const ViewSpec& spec, FieldReader& reader)
 }  // namespace
 
 Result<void> check_view(const ViewSpec& spec) {
-  if (spec.grain < Every::kSecond || spec.grain > Every::kFifteenMinutes) {
+  if (spec.grain < Every::kOneSecond || spec.grain > Every::kFifteenMinutes) {
     return invalid("the grain of a view is second, minute, 5_minutes or 15_minutes");
   }
   if (spec.measures.empty()) {

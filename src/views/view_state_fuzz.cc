@@ -6,6 +6,7 @@
 // src/views/aggregates/uniq.cc
 #include "base/check.h"
 #include "base/json.h"
+#include "base/time_format.h"
 #include "views/view_state.h"
 
 namespace {
@@ -13,7 +14,6 @@ namespace {
 using namespace millrace;
 
 constexpr std::size_t kBytesMax = 1 << 20;
-constexpr TimeNs kSecondNs = 1'000'000'000;
 
 ViewMeasure measure(ViewMeasure::Kind kind, const char* name) {
   ViewMeasure made;
@@ -28,7 +28,7 @@ ViewMeasure measure(ViewMeasure::Kind kind, const char* name) {
 ViewSpec spec(bool with_dimension) {
   ViewSpec made;
   made.name = "v";
-  made.horizon = 3600 * kSecondNs;
+  made.horizon = 3600 * kSecond;
   made.keys_max = 8;
   if (with_dimension) made.by = {{FieldRef::Kind::kBase, "event", {}, "event"}};
   for (auto kind :
@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   EventView event;
   event.event = "e";
   event.user_id = "u";
-  event.time = event.received = 1'700'000'000 * kSecondNs;
+  event.time = event.received = 1'700'000'000 * kSecond;
   event.properties = "{}";
   std::uint64_t before = state.folded();
   state.advance(event.received);

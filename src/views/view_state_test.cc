@@ -7,13 +7,13 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
+#include "base/time_format.h"
 #include "model/index_for_test.h"
 
 namespace millrace {
 namespace {
 
-constexpr TimeNs kSecondNs = 1'000'000'000;
-constexpr TimeNs kNow = 1'700'000'000 * kSecondNs;  // a whole second, 20 s into its minute
+constexpr TimeNs kNow = 1'700'000'000 * kSecond;  // a whole second, 20 s into its minute
 
 FieldRef base(const std::string& name) { return {FieldRef::Kind::kBase, name, {}, name}; }
 FieldRef property(const std::string& name) { return {FieldRef::Kind::kProperty, "", {name}, "properties." + name}; }
@@ -27,7 +27,7 @@ ViewMeasure measure(ViewMeasure::Kind kind, FieldRef field = {}) {
   return made;
 }
 
-ViewSpec by_event(Every grain = Every::kMinute, TimeNs horizon = 3600 * kSecondNs) {
+ViewSpec by_event(Every grain = Every::kMinute, TimeNs horizon = 3600 * kSecond) {
   ViewSpec spec;
   spec.name = "v";
   spec.by = {base("event")};
@@ -70,7 +70,7 @@ class ViewStateTest : public testing::Test {
         state.aggregates().finalize(row.states, i, json);
       }
       json.end_array();
-      std::string text = fmt::format("{}", (row.time - kNow) / kSecondNs);
+      std::string text = fmt::format("{}", (row.time - kNow) / kSecond);
       for (auto dimension : ViewState::decode_key(row.key)) {
         text += " " + std::string(dimension.value_or("-"));
       }
@@ -91,7 +91,7 @@ TEST_F(ViewStateTest, RowsAreKeyedByBucketAndDimensions) {
   fold(state, {});
   fold(state, {.user = "other"});
   fold(state, {.event = "f"});
-  fold(state, {.time = kNow - 60 * kSecondNs});
+  fold(state, {.time = kNow - 60 * kSecond});
   EXPECT_EQ(changed(state, 2), (Rows{"-20 e [2,2]", "-20 f [1,1]", "-80 e [1,1]"}));
   EXPECT_EQ(changed(state, 2), Rows{});
   fold(state, {});
@@ -99,28 +99,28 @@ TEST_F(ViewStateTest, RowsAreKeyedByBucketAndDimensions) {
 }
 
 TEST_F(ViewStateTest, LateEventsFallIntoTheirBucketUntilTheHorizonHasLeftIt) {
-  ViewSpec spec = by_event(Every::kSecond, 10 * kSecondNs);
+  ViewSpec spec = by_event(Every::kOneSecond, 10 * kSecond);
   ViewState state(spec, reader_, 1 << 20);
   state.advance(kNow);
-  fold(state, {.time = kNow - 10 * kSecondNs});  // its bucket ends just within
-  fold(state, {.time = kNow - 11 * kSecondNs});
+  fold(state, {.time = kNow - 10 * kSecond});  // its bucket ends just within
+  fold(state, {.time = kNow - 11 * kSecond});
   EXPECT_EQ(changed(state, 1), Rows{"-10 e [1]"});
   EXPECT_EQ(state.outside(), 1U);
-  state.advance(kNow + 2 * kSecondNs);
+  state.advance(kNow + 2 * kSecond);
   EXPECT_EQ(state.rows(), 0U);
   // The clock goes back: a bucket that went is not begun anew with a part of its events.
   state.advance(kNow);
-  fold(state, {.time = kNow - 10 * kSecondNs});
+  fold(state, {.time = kNow - 10 * kSecond});
   EXPECT_EQ(state.rows(), 0U);
-  fold(state, {.time = kNow - 9 * kSecondNs});
+  fold(state, {.time = kNow - 9 * kSecond});
   EXPECT_EQ(state.rows(), 1U);
-  EXPECT_EQ(state.kept_from(), kNow - 9 * kSecondNs);
+  EXPECT_EQ(state.kept_from(), kNow - 9 * kSecond);
 }
 
 TEST_F(ViewStateTest, AClockThatWasADayAheadLosesNothingThatCameAfter) {
-  ViewSpec spec = by_event(Every::kSecond, 10 * kSecondNs);
+  ViewSpec spec = by_event(Every::kOneSecond, 10 * kSecond);
   ViewState state(spec, reader_, 1 << 20);
-  TimeNs day = 86'400 * kSecondNs;
+  TimeNs day = 86'400 * kSecond;
   state.advance(kNow + day);
   fold(state, {.time = kNow + day});
   state.advance(kNow);
@@ -141,10 +141,10 @@ TEST_F(ViewStateTest, KeysBeyondTheBoundFallIntoTheOtherRowAndCountsStayExact) {
 }
 
 TEST_F(ViewStateTest, MemoryIsBoundedByGivingUpTheOldestBuckets) {
-  ViewSpec spec = by_event(Every::kSecond, 90'000 * kSecondNs);
+  ViewSpec spec = by_event(Every::kOneSecond, 90'000 * kSecond);
   ViewState state(spec, reader_, 200'000);
   for (int i = 0; i < 20'000; ++i) {
-    TimeNs now = kNow + i * (kSecondNs / 10);
+    TimeNs now = kNow + i * (kSecond / 10);
     state.advance(now);
     fold(state, {.event = fmt::format("event-{}", i % 7), .user = fmt::format("user-{}", i % 999), .time = now});
     ASSERT_LE(state.bytes(), 200'000U + 20'000U);
@@ -186,7 +186,7 @@ TEST_F(ViewStateTest, ComesBackByteByByteAndIsFoldedOn) {
     return Event{.event = fmt::format("e{}", random() % 3),
                  .user = fmt::format("u{}", random() % 50),
                  .properties = fmt::format(R"({{"k":{},"n":{}}})", random() % 3, random() % 1000),
-                 .time = kNow - static_cast<TimeNs>(random() % 300) * kSecondNs};
+                 .time = kNow - static_cast<TimeNs>(random() % 300) * kSecond};
   };
   state.advance(kNow);
   for (int i = 0; i < 2000; ++i) {
@@ -265,7 +265,7 @@ TEST_F(ViewStateTest, TheFeedIsToldOnItsOwnAndNothingBeforeItAsks) {
   EXPECT_EQ(told(9), "0");
   state.tell_again(ViewState::Listener::kFeed);
   fold(state, {.event = "f"});
-  fold(state, {.event = "f", .time = kNow - 60 * kSecondNs});
+  fold(state, {.event = "f", .time = kNow - 60 * kSecond});
   EXPECT_EQ(told(2), "2 and more");
   EXPECT_EQ(told(2), "1");
   EXPECT_EQ(changed(state, 1).size(), 3U);  // the table has not been told less
@@ -303,14 +303,14 @@ TEST_F(ViewStateTest, ACopyIsFilledByRowsAndKeepsTheNewerOfTwo) {
     }
   };
   fold(state, {});
-  fold(state, {.event = "f", .time = kNow - 3000 * kSecondNs});
-  fold(state, {.time = kNow - 7200 * kSecondNs});
+  fold(state, {.event = "f", .time = kNow - 3000 * kSecond});
+  fold(state, {.time = kNow - 7200 * kSecond});
   tell();
   EXPECT_EQ(changed(copy, 2), (Rows{"-20 e [1,1]", "-3020 f [1,1]"}));
   EXPECT_EQ(copy.folded(), 3U);
   std::vector<Told> before = told;
   fold(state, {.user = "v"});
-  state.advance(kNow + 1200 * kSecondNs);  // f's bucket goes
+  state.advance(kNow + 1200 * kSecond);  // f's bucket goes
   tell();
   EXPECT_EQ(changed(copy, 2), Rows{"-20 e [2,2]"});
   EXPECT_EQ(copy.rows(), 1U);
@@ -318,7 +318,7 @@ TEST_F(ViewStateTest, ACopyIsFilledByRowsAndKeepsTheNewerOfTwo) {
   EXPECT_EQ(copy.kept_from(), state.kept_from());
   EXPECT_EQ(copy.bytes(), state.bytes());
   state.advance(kNow);  // the clock goes back: a bucket that had never been there may begin now
-  fold(state, {.event = "g", .time = kNow - 2900 * kSecondNs});
+  fold(state, {.event = "g", .time = kNow - 2900 * kSecond});
   tell();
   EXPECT_EQ(changed(copy, 2), Rows{"-2900 g [1,1]"});
   EXPECT_EQ(copy.folded(), state.folded());

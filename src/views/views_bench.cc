@@ -11,14 +11,14 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/time_format.h"
 #include "model/property_index.h"
 #include "views/views.h"
 
 namespace millrace {
 namespace {
 
-constexpr TimeNs kSecondNs = 1'000'000'000;
-constexpr TimeNs kNow = 1'700'000'000 * kSecondNs;
+constexpr TimeNs kNow = 1'700'000'000 * kSecond;
 constexpr std::size_t kEvents = 1 << 17;
 
 struct BenchEvent {
@@ -51,7 +51,7 @@ std::vector<BenchEvent> make_events() {
       append_property_index(one.index, key, value, type);
     }
     bool late = random() % 50 == 0;
-    one.time = kNow + static_cast<TimeNs>(i) * 10'000 - (late ? static_cast<TimeNs>(random() % 600) * kSecondNs : 0);
+    one.time = kNow + static_cast<TimeNs>(i) * 10'000 - (late ? static_cast<TimeNs>(random() % 600) * kSecond : 0);
   }
   for (BenchEvent& one : events) {
     one.view.project = "default";
@@ -75,7 +75,7 @@ ViewSpec view(const std::string& name, std::vector<FieldRef> by, std::vector<Vie
   spec.by = std::move(by);
   spec.measures = std::move(measures);
   spec.grain = grain;
-  spec.horizon = 3'600 * kSecondNs;
+  spec.horizon = 3'600 * kSecond;
   return spec;
 }
 
@@ -117,7 +117,7 @@ void BM_CountByEvent(benchmark::State& state) {
 }
 void BM_BuiltIn(benchmark::State& state) {
   std::vector<ViewMeasure> measures = {measure(Kind::kCount), measure(Kind::kUniq, base("visitor"))};
-  fold_all(state, {view("a", {base("event")}, measures, Every::kSecond),
+  fold_all(state, {view("a", {base("event")}, measures, Every::kOneSecond),
                    view("b", {base("event")}, measures, Every::kMinute)});
 }
 void BM_Typical(benchmark::State& state) {

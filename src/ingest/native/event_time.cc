@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/time_format.h"
+#include "ingest/native/structural_index.h"
 
 namespace millrace {
 
@@ -16,8 +17,6 @@ struct Unit {
 };
 constexpr Unit kUnits[] = {
     {5'000'000'000, 1'000'000'000}, {5'000'000'000'000, 1'000'000}, {5'000'000'000'000'000, 1'000}, {INT64_MAX, 1}};
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The digits behind the point, of a unit of `ns`; what is finer than a nanosecond is cut.
 std::int64_t fraction_ns(std::string_view digits, std::int64_t ns) {

@@ -14,8 +14,6 @@ constexpr std::string_view kUnsignedMax = "18446744073709551615";
 constexpr std::string_view kSignedMin = "9223372036854775808";
 constexpr std::size_t kDigitsNeverTooLarge = 300;  // without an exponent
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool may_follow(char c) { return c == ',' || c == '}' || c == ']' || is_blank(c); }
 
 const char* skip_digits(const char* at, const char* end) {

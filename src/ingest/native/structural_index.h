@@ -12,6 +12,7 @@ namespace millrace {
 
 // JSON's blanks, and no other byte.
 inline bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The tokens still to be read: each begins at `text + *at`. A token is one of {}[]:, or a string's first quote or the
 // first byte of any other run of bytes. Behind the last one stands the text's size.

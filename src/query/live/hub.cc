@@ -5,16 +5,15 @@
 
 #include <fmt/format.h>
 
+#include "base/time_format.h"
 #include "io/random.h"
 #include "query/questions.h"
 
 namespace millrace {
 namespace {
 
-constexpr TimeNs kMs = 1'000'000;
 constexpr TimeNs kSoonNs = 10'000'000;
-constexpr TimeNs kSecondNs = 1'000 * kMs;
-constexpr TimeNs kUnwatchedMax = 60 * kSecondNs;
+constexpr TimeNs kUnwatchedMax = 60 * kSecond;
 constexpr std::size_t kQuestionsMax = 64;  // that wait for a thread
 
 std::string view_state(const ViewTable& table) { return table.live() ? "live" : "building"; }
@@ -84,7 +83,7 @@ TimeNs LiveHub::step() {
       table_of(spec).refresh();
     }
     passes_.check();
-    refresh_all_ = now + kSecondNs;
+    refresh_all_ = now + kSecond;
   }
   TimeNs next = refresh_all_;
   bool published = false;
@@ -173,7 +172,7 @@ void LiveHub::forget_views() {
 
 // Higher than any that a channel of this name may have had before: none counts faster than a hundred a second.
 std::uint64_t LiveHub::first_number() {
-  return static_cast<std::uint64_t>((parts_.clock.monotonic() - began_) / (10 * kMs));
+  return static_cast<std::uint64_t>((parts_.clock.monotonic() - began_) / (10 * kMillisecond));
 }
 
 Result<std::unique_ptr<Topic>> LiveHub::make(const TopicName& name) {
@@ -237,10 +236,10 @@ Result<std::string> LiveHub::view_json(const ViewSpecPtr& spec, TimeNs from, Tim
   table.refresh();
   JsonWriter json;
   json.begin_object().key("view").string(spec->name).key("state").string(view_state(table));
-  json.key("seq").unsigned_integer(table.version()).key("as_of").integer(parts_.clock.wall() / kMs);
+  json.key("seq").unsigned_integer(table.version()).key("as_of").integer(parts_.clock.wall() / kMillisecond);
   table.write(json, std::max(from, table.kept_from()), to, 0);
   json.key("kept_from");
-  table.kept_from() == INT64_MIN ? json.null() : json.integer(table.kept_from() / kMs);
+  table.kept_from() == INT64_MIN ? json.null() : json.integer(table.kept_from() / kMillisecond);
   json.key("other").unsigned_integer(table.stats().other);
   return json.end_object().take();
 }
@@ -261,7 +260,7 @@ void LiveHub::describe_view(JsonWriter& json, const ViewSpecPtr& spec) {
   more.key("keys").unsigned_integer(stats.rows).key("other").unsigned_integer(stats.other);
   more.key("outside").unsigned_integer(stats.outside).key("missing").unsigned_integer(stats.missing);
   more.key("kept_from");
-  table.kept_from() == INT64_MIN ? more.null() : more.integer(table.kept_from() / kMs);
+  table.kept_from() == INT64_MIN ? more.null() : more.integer(table.kept_from() / kMillisecond);
   more.key("bytes").unsigned_integer(stats.bytes);
   more.key("trouble").string(parts_.trouble ? parts_.trouble(*spec) : std::string()).end_object();
   json.raw(std::string(declared.substr(0, declared.size() - 1)) + "," + more.text().substr(1));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/time_format.h"
 #include "query/calendar.h"
 #include "query/filter_json.h"
 #include "query/problems.h"
@@ -14,9 +15,8 @@
 namespace millrace {
 namespace {
 
-constexpr TimeNs kMs = 1'000'000;
-constexpr TimeNs kRefreshMin = 1'000 * kMs;
-constexpr TimeNs kRefreshMax = 3'600'000 * kMs;
+constexpr TimeNs kRefreshMin = 1'000 * kMillisecond;
+constexpr TimeNs kRefreshMax = 3'600'000 * kMillisecond;
 constexpr std::string_view kHelp = "use view:NAME, query:{…};refresh=5s, tail, tail:{…}, or health";
 
 // The length of time behind `;word=` at the end of `text`, which is cut off.
@@ -43,7 +43,7 @@ Result<void> read_topic(TopicName& name) {
   }
   if (word == "query" && !rest.empty()) {
     name.kind = TopicName::Kind::kQuery;
-    MR_ASSIGN(name.refresh, take_option(rest, "refresh", 5'000 * kMs));
+    MR_ASSIGN(name.refresh, take_option(rest, "refresh", 5'000 * kMillisecond));
     if (name.refresh < kRefreshMin || name.refresh > kRefreshMax) {
       return invalid("a query is refreshed every 1s to 1h");
     }
@@ -86,7 +86,7 @@ http::FramePtr Topic::frame(std::string_view event, TimeNs now, std::string_view
   JsonWriter topic;
   topic.string(name_.text);
   http::Frame made{number_, fmt::format("event: {}\ndata: {{\"topic\":{},\"seq\":{},\"as_of\":{},{}}}\n\n", event,
-                                        topic.text(), number_, now / kMs, members)};
+                                        topic.text(), number_, now / kMillisecond, members)};
   // Within a frame a line ends it; JSON has line ends between its tokens only.
   std::size_t data = made.bytes.find("\ndata: ") + 1;
   std::replace_if(
@@ -121,7 +121,7 @@ void ViewTopic::base(TimeNs now, TimeNs from, bool next_number) {
   JsonWriter json;
   json.begin_object();
   table_.write(json, from, INT64_MAX, 0);
-  json.key("removed_before").integer(from == INT64_MIN ? 0 : from / kMs);
+  json.key("removed_before").integer(from == INT64_MIN ? 0 : from / kMillisecond);
   json.key("other").unsigned_integer(table_.stats().other);
   json.key("state").string(table_.live() ? "live" : "building").end_object();
   publish_base("snapshot", now, std::string_view(json.text()).substr(1, json.text().size() - 2), next_number);
@@ -145,7 +145,7 @@ bool ViewTopic::tick(TimeNs now) {
   JsonWriter json;
   json.begin_object();
   table_.write(json, from, INT64_MAX, version_);
-  json.key("removed_before").integer(from == INT64_MIN ? 0 : from / kMs);
+  json.key("removed_before").integer(from == INT64_MIN ? 0 : from / kMillisecond);
   json.key("other").unsigned_integer(table_.stats().other).end_object();
   publish("delta", now, std::string_view(json.text()).substr(1, json.text().size() - 2));
   version_ = table_.version();
@@ -159,7 +159,9 @@ bool ViewTopic::tick(TimeNs now) {
 QueryTopic::QueryTopic(TopicName name, std::uint64_t first_number, Submit submit, Ask ask)
     : Topic(std::move(name), first_number), submit_(std::move(submit)), ask_(std::move(ask)) {}
 
-TimeNs QueryTopic::period() const { return flight_ != nullptr ? 20 * kMs : std::min(name_.refresh, name_.tick); }
+TimeNs QueryTopic::period() const {
+  return flight_ != nullptr ? 20 * kMillisecond : std::min(name_.refresh, name_.tick);
+}
 
 bool QueryTopic::tick(TimeNs now) {
   if (flight_ == nullptr) {

@@ -56,7 +56,7 @@ struct BucketStep {
 };
 BucketStep step_of(Every every) {
   switch (every) {
-    case Every::kSecond:
+    case Every::kOneSecond:
       return {1};
     case Every::kMinute:
       return {60};

@@ -53,7 +53,7 @@ class Builder {
                               [](const Measure& measure) { return measure.kind == Measure::Kind::kCount; });
     bool by_event = std::all_of(query_.by.begin(), query_.by.end(), is_event);
     bool filters = !query_.where || only_events(*query_.where);
-    return aligned && counts && by_event && filters && query_.every != Every::kSecond && schema_.owned_rows.empty();
+    return aligned && counts && by_event && filters && query_.every != Every::kOneSecond && schema_.owned_rows.empty();
   }
   static bool is_event(const FieldRef& field) { return field.kind == FieldRef::Kind::kBase && field.base == "event"; }
   static bool only_events(const Filter& filter) {
@@ -196,7 +196,7 @@ Result<std::string> events_sql(const EventsQuery& query, const QuerySchema& sche
 
 std::string bucket_sql(Every every, const std::string& time, const std::string& zone) {
   switch (every) {
-    case Every::kSecond:
+    case Every::kOneSecond:
       return fmt::format("toStartOfSecond({})", time);
     case Every::kMinute:
       return fmt::format("toStartOfMinute({}, {})", time, zone);

@@ -103,7 +103,7 @@ TEST(MetricSql, WholeMinutesOfCountsUseTheProjection) {
   };
   EXPECT_THAT(without([](MetricQuery& q, QuerySchema&) { ++q.from; }), HasSubstr("time >="));
   EXPECT_THAT(without([](MetricQuery& q, QuerySchema&) { q.by = {base("user_id")}; }), HasSubstr("time >="));
-  EXPECT_THAT(without([](MetricQuery& q, QuerySchema&) { q.every = Every::kSecond; }), HasSubstr("time >="));
+  EXPECT_THAT(without([](MetricQuery& q, QuerySchema&) { q.every = Every::kOneSecond; }), HasSubstr("time >="));
   EXPECT_THAT(without([](MetricQuery&, QuerySchema& s) { s.owned_rows = "1"; }), HasSubstr("time >="));
   EXPECT_THAT(without([](MetricQuery& q, QuerySchema&) { q.where = leaf(Filter::Kind::kExists, base("user_id"), {}); }),
               HasSubstr("time >="));

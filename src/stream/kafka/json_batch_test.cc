@@ -9,9 +9,9 @@
 namespace millrace::kafka {
 namespace {
 
-constexpr PartitionId kPartition{3};
+constexpr PartitionId kThird{3};
 
-std::string record_of(int events) {
+std::string numbered_record(int events) {
   std::string record;
   begin_record(record, "shop");
   for (int i = 0; i < events; ++i) {
@@ -31,14 +31,14 @@ SequenceRange places(std::uint64_t begin, std::uint64_t end) { return {SequenceN
 class JsonBatchTest : public testing::Test {
  protected:
   // Of three events.
-  JsonBatch* sent() { return JsonBatch::make({kPartition, 3, 100, record_, &listener_}, 1'000).value().release(); }
+  JsonBatch* sent() { return JsonBatch::make({kThird, 3, 100, record_, &listener_}, 1'000).value().release(); }
 
-  const std::string record_ = record_of(3);
+  const std::string record_ = numbered_record(3);
   RecordingListener listener_;
 };
 
 TEST_F(JsonBatchTest, EachEventIsAMessageWithItsUserAsKey) {
-  auto batch = JsonBatch::make({kPartition, 3, 100, record_, &listener_}, 1'000).value();
+  auto batch = JsonBatch::make({kThird, 3, 100, record_, &listener_}, 1'000).value();
   ASSERT_EQ(batch->messages().size(), 3u);
   EXPECT_EQ(batch->parts(0).value, R"({"event":"buy","user_id":"u0","timestamp":"1970-01-01T00:00:00Z"})");
   EXPECT_EQ(batch->parts(0).batch_id, "key");
@@ -54,43 +54,43 @@ TEST_F(JsonBatchTest, EachEventIsAMessageWithItsUserAsKey) {
 
 TEST_F(JsonBatchTest, ItsListenerIsToldOnceAllAreThere) {
   JsonBatch* batch = sent();
-  batch->appended(kPartition, places(11, 12));
-  batch->appended(kPartition, places(10, 11));
+  batch->appended(kThird, places(11, 12));
+  batch->appended(kThird, places(10, 11));
   EXPECT_EQ(listener_.told(), 0u);
-  batch->appended(kPartition, places(12, 13));
+  batch->appended(kThird, places(12, 13));
   EXPECT_EQ(*listener_.wait(1)[0], places(10, 13));
 }
 
 TEST_F(JsonBatchTest, MessagesThatWereThereBeforeAddNothing) {
   JsonBatch* batch = sent();
-  batch->appended(kPartition, places(10, 10));
-  batch->appended(kPartition, places(10, 11));
-  batch->appended(kPartition, places(11, 11));
+  batch->appended(kThird, places(10, 10));
+  batch->appended(kThird, places(10, 11));
+  batch->appended(kThird, places(11, 11));
   EXPECT_EQ(*listener_.wait(1)[0], places(10, 11));
   batch = sent();
   for (int i = 0; i < 3; ++i) {
-    batch->appended(kPartition, kUnknownPlace);
+    batch->appended(kThird, kUnknownPlace);
   }
   EXPECT_EQ(*listener_.wait(2)[1], kUnknownPlace);
 }
 
 TEST_F(JsonBatchTest, OneThatFailedMeansThatAllHave) {
   JsonBatch* batch = sent();
-  batch->appended(kPartition, places(10, 11));
-  batch->appended(kPartition, unavailable("gone"));
-  batch->appended(kPartition, places(11, 12));
+  batch->appended(kThird, places(10, 11));
+  batch->appended(kThird, unavailable("gone"));
+  batch->appended(kThird, places(11, 12));
   EXPECT_EQ(listener_.wait(1)[0].error().message, "gone");
 }
 
 TEST_F(JsonBatchTest, NobodyIsToldOfABatchOfWhichNotAllWereSent) {
-  auto batch = JsonBatch::make({kPartition, 3, 100, record_, &listener_}, 1'000).value();
+  auto batch = JsonBatch::make({kThird, 3, 100, record_, &listener_}, 1'000).value();
   JsonBatch* waits = batch.get();
   JsonBatch::abandon(std::move(batch), 2);
-  waits->appended(kPartition, places(10, 11));
-  waits->appended(kPartition, places(11, 12));  // and is gone: the address sanitizer would say if not
+  waits->appended(kThird, places(10, 11));
+  waits->appended(kThird, places(11, 12));  // and is gone: the address sanitizer would say if not
   waits = sent();
-  waits->appended(kPartition, places(12, 13));
-  waits->appended(kPartition, places(13, 14));
+  waits->appended(kThird, places(12, 13));
+  waits->appended(kThird, places(13, 14));
   std::unique_ptr<JsonBatch> late(waits);
   JsonBatch::abandon(std::move(late), 2);
   EXPECT_EQ(listener_.told(), 0u);
@@ -98,7 +98,7 @@ TEST_F(JsonBatchTest, NobodyIsToldOfABatchOfWhichNotAllWereSent) {
 
 TEST_F(JsonBatchTest, WhatIsNoRecordOfSoManyEventsIsRefused) {
   auto code_of = [&](std::uint32_t events, std::string_view payload, std::size_t bytes_max) {
-    auto made = JsonBatch::make({kPartition, events, 100, payload, &listener_}, bytes_max);
+    auto made = JsonBatch::make({kThird, events, 100, payload, &listener_}, bytes_max);
     return made.ok() ? std::optional<Code>() : made.error().code;
   };
   EXPECT_EQ(code_of(2, record_, 1'000), Code::kInvalid);
@@ -107,7 +107,7 @@ TEST_F(JsonBatchTest, WhatIsNoRecordOfSoManyEventsIsRefused) {
 }
 
 TEST_F(JsonBatchTest, AnEventThatIsTooLongIsKnownBeforeItIsSent) {
-  Append batch{kPartition, 3, 100, record_, &listener_};
+  Append batch{kThird, 3, 100, record_, &listener_};
   EXPECT_TRUE(judge_json(batch, 1'000'000).ok());
   EXPECT_TRUE(judge_json(batch, 100).ok());
   EXPECT_EQ(judge_json(batch, 60).error().code, Code::kInvalid);

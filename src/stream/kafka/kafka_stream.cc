@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/time_format.h"
 #include "io/random.h"
 #include "io/thread.h"
 #include "stream/kafka/attendance.h"
@@ -29,7 +30,6 @@ using kafka::Producer;
 using kafka::Told;
 using kafka::TopicPartition;
 
-constexpr TimeNs kMillisecond = 1'000'000;
 constexpr int kPollMs = 50;
 constexpr TimeNs kSaveEvery = 10'000 * kMillisecond;
 constexpr int kPauseMs = 200;

@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-constexpr TimeNs kDay = 86'400'000'000'000;
+constexpr TimeNs kOneDay = 86'400'000'000'000;
 
 class StreamCopyTest : public LogFixture {
  protected:
@@ -59,7 +59,7 @@ class StreamCopyTest : public LogFixture {
 TEST_F(StreamCopyTest, TheCopyHasTheSameRecordsUnderTheSameNumbersAndTheSameSumsByDay) {
   open();
   append_many(300);
-  clock_.advance(kDay);
+  clock_.advance(kOneDay);
   append_many(200, 400);
   ASSERT_TRUE(append_and_wait(*stream_, zero_, 7, clock_.wall(), "seven events").ok());
   Result<void> copied = copy();
