@@ -87,11 +87,11 @@ TEST_F(TableTest, APartitionThatBeginsAnewLeavesTheRowsOfTheOthers) {
 
 // Of the project default, which the view before was of.
 TEST(ViewIdentityTest, AViewOfAnotherProjectIsAnotherView) {
-  ViewSpec ours = by_event();
+  ViewSpec ours = counts_by_event();
   ours.project = "default";
-  ViewSpec theirs = by_event();
+  ViewSpec theirs = counts_by_event();
   theirs.project = "other";
-  EXPECT_EQ(view_id(ours), view_id(by_event())) << "as it was told and kept before there were others";
+  EXPECT_EQ(view_id(ours), view_id(counts_by_event())) << "as it was told and kept before there were others";
   EXPECT_NE(view_id(ours), view_id(theirs));
   Views before(Generation(1), 1, ViewLimits{}, {});
   ASSERT_TRUE(before.declare(ours).ok());

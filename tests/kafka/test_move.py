@@ -20,9 +20,9 @@ SEED = int(os.environ.get("MILLRACE_KAFKA_SEED", random.randrange(1 << 30)))
 
 
 @pytest.fixture
-def world(alone):
+def world(kafka):
     print(f"seed {SEED}")
-    made = AnyForm(SEED, clients=4, stream_partitions="2", kafka_brokers=alone.address, kafka_topic="moved")
+    made = AnyForm(SEED, clients=4, stream_partitions="2", kafka_brokers=kafka.address, kafka_topic="moved")
     made.start_server()
     yield made
     made.load.stop()
@@ -107,7 +107,7 @@ def assert_the_same(report):
         assert day["equal"] and day["from_events"] == day["to_events"] > 0 and day["from_hash"] == day["to_hash"], report
 
 
-def test_the_stream_moves_to_kafka_and_back_under_load_and_every_event_is_there_once(alone, world):
+def test_the_stream_moves_to_kafka_and_back_under_load_and_every_event_is_there_once(kafka, world):
     world.begin_round(0)
     broken_off(world, "kafka")
     assert_the_same(moved(world, "kafka", world.server.stop))
@@ -134,10 +134,10 @@ def first_kept(server):
     return ranges[0]["begin"] if ranges else 0
 
 
-def test_what_retention_gave_up_stays_given_up_on_the_other_side(alone, serve):
+def test_what_retention_gave_up_stays_given_up_on_the_other_side(kafka, serve):
     small = {"stream_partitions": 1, "stream_segment_bytes": "1MiB", "stream_retain_age": "0s", "process_checkpoint_interval": "100ms",
              "process_snapshot_log_bytes": "1MiB"}
-    server = serve(kafka_brokers=alone.address, kafka_topic="past", **small)
+    server = serve(kafka_brokers=kafka.address, kafka_topic="past", **small)
     server.wait_until_open()
     sent = 0
     deadline = time.monotonic() + 120
@@ -170,11 +170,11 @@ def test_what_retention_gave_up_stays_given_up_on_the_other_side(alone, serve):
     server.stop()
 
 
-def test_a_topic_that_holds_something_else_is_refused_and_left_alone(alone, serve):
-    other = serve(folder="other", stream_kind="kafka", kafka_brokers=alone.address, kafka_topic="taken")
+def test_a_topic_that_holds_something_else_is_refused_and_left_alone(kafka, serve):
+    other = serve(folder="other", stream_kind="kafka", kafka_brokers=kafka.address, kafka_topic="taken")
     other.send(events(50, "other"))
     other.stop()
-    server = serve(folder="mine", kafka_brokers=alone.address, kafka_topic="taken")
+    server = serve(folder="mine", kafka_brokers=kafka.address, kafka_topic="taken")
     server.send(events(100, "mine"))
     server.stop()
     refused = run(server, "kafka")
@@ -186,8 +186,8 @@ def test_a_topic_that_holds_something_else_is_refused_and_left_alone(alone, serv
     server.stop()
 
 
-def test_what_cannot_be_moved_says_why(alone, serve):
-    server = serve(kafka_brokers=alone.address, kafka_topic="why")
+def test_what_cannot_be_moved_says_why(kafka, serve):
+    server = serve(kafka_brokers=kafka.address, kafka_topic="why")
     server.stop()
     assert "is in log already" in run(server, "log").stderr
     del server.settings["kafka_brokers"]
