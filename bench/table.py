@@ -15,7 +15,9 @@ UNITS = {"b1-incident": [("actions_per_s", "actions/s, by clients", "clients")],
          "b8-fanout": [("viewers", "viewers", None), ("frames_a_second", "frames/s", None), ("server_us_a_frame", "server's CPU µs a frame", None), ("delay_p50_ms", "age in ms on arrival, p50", None), ("server_bytes_a_viewer", "own bytes a viewer", None)],
          "b9-freshness": [("screen_p50_ms", "ms on screen, p50", None), ("screen_p99_ms", "ms on screen, p99", None), ("sql_p99_ms", "ms in SQL, p99", None)],
          "b10-recovery": [("first_acknowledgement_s", "s to the first acknowledgement", None), ("right_answers_s", "s to right answers", None)],
-         "b11-kafka": [("events_per_s", "events/s", None), ("brokers_cpu_us_per_event", "brokers' CPU µs an event", None)]}  # fmt: skip
+         "b11-kafka": [("events_per_s", "events/s", None), ("brokers_cpu_us_per_event", "brokers' CPU µs an event", None)],
+         "b12-processors": [("processing_us", "processing, CPU µs an event", None), ("stream_us", "the log, or Kafka's client, CPU µs an event", None),
+                            ("rest_us", "the rest (HTTP, parsing), CPU µs an event", None)]}  # fmt: skip
 
 
 def number(value):
