@@ -15,6 +15,7 @@ and says their address in a line.
 Its jars come from Maven, as deps/kafka/pom.xml pins them; tools/setup.sh fetches them.
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -65,6 +66,8 @@ sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
 listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required {users};
 listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 """
+
+STARTER = concurrent.futures.ThreadPoolExecutor(1)
 
 
 class Secure:
@@ -148,10 +151,10 @@ class Brokers:
     def _java(self, number, main, *words):
         own = self.folder / str(number)
         with open(own / "output", "ab") as output:
-            # Killed with whoever started them, however that ends.
+            # Killed with whoever started them, however that ends: the kernel means a thread by that, so one that doesn't end starts them all.
             command = ["setpriv", "--pdeathsig", "KILL", "java", *JAVA, f"-Dmillrace.broker={number}", "-cp", f"{self.jars}/*", main, *words,
                        str(own / "server.properties")]
-            return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, cwd=own)
+            return STARTER.submit(subprocess.Popen, command, stdout=output, stderr=output, start_new_session=True, cwd=own).result()
 
     def tool(self, main, *words):
         """Runs one of Kafka's own programs; what it prints."""
@@ -166,6 +169,7 @@ class Brokers:
     def kill(self, number):
         self.processes[number].kill()
         self.processes[number].wait()
+        self.processes[number] = None
 
     def freeze(self, number):
         os.kill(self.processes[number].pid, signal.SIGSTOP)
@@ -182,7 +186,7 @@ class Brokers:
             return None
 
     def wait_until(self, holds, what, timeout_s=90):
-        """Until holds(metadata) for every broker that was started: others don't notice at once that one is gone, nor that it is back."""
+        """Until holds(metadata) for every broker that runs: others don't notice at once that one is gone, nor that it is back."""
         deadline = time.monotonic() + timeout_s
         while True:
             metadata = [self.metadata(number) for number, process in enumerate(self.processes) if process is not None]
@@ -190,7 +194,7 @@ class Brokers:
                 return
             for number, process in enumerate(self.processes):
                 code = process.poll() if process is not None else None
-                assert code is None or code < 0, f"broker {number} ended with {code}:\n{self.output(number)}"
+                assert code is None, f"broker {number} ended with {code}:\n{self.output(number)}"
             assert time.monotonic() < deadline, f"not in {timeout_s} s: {what}; {metadata}"
             time.sleep(0.1)  # polling a state that nothing announces
 
