@@ -12,6 +12,7 @@ import urllib.parse
 
 import pytest
 
+from crc32c import crc32c
 from live_client import LiveStream, wait_until_live
 from millrace_server import KEY, Server, columns
 
@@ -20,15 +21,6 @@ READ = "read-key-of-the-servers-own-project-01"
 FEED = "feed-key-of-the-servers-own-project-01"
 MARK = "zebra"  # in every name of the other project
 VIEW = {"name": f"{MARK}_view", "by": ["event"], "grain": "minute", "measures": ["count"]}
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
 
 
 def add_key(folder, key_id, project, scopes, secret):

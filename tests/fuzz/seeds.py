@@ -11,18 +11,13 @@ import pathlib
 import re
 import struct
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/app"))
+from crc32c import crc32c  # noqa: E402
+
 CORPUS = ROOT / "tests/fuzz/corpus"
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
 
 
 def example(page, number=1):

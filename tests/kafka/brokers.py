@@ -190,7 +190,7 @@ class Brokers:
         deadline = time.monotonic() + timeout_s
         while True:
             metadata = [self.metadata(number) for number, process in enumerate(self.processes) if process is not None]
-            if all(one is not None and holds(one) for one in metadata):
+            if metadata and all(one is not None and holds(one) for one in metadata):
                 return
             for number, process in enumerate(self.processes):
                 code = process.poll() if process is not None else None
